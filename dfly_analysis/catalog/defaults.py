@@ -1,7 +1,7 @@
 """Defaults by release: what each component reads, what it holds by default, and what the Helm chart sets instead."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -45,10 +45,16 @@ class Era(Span):
 
 
 class ChartRun(NamedTuple):
-    """A span of charts that set one value, both ends included."""
+    """A span of charts that set one value, both ends included; in the file, the newest chart is written as null."""
 
     since: str
     until: str
+    value: Value
+
+
+class _WrittenRun(NamedTuple):
+    since: str
+    until: str | None
     value: Value
 
 
@@ -81,7 +87,7 @@ class ChartDefaults:
 
     repository: str
     source: str
-    values: Mapping[str, tuple[ChartRun, ...]]
+    values: Mapping[str, tuple[_WrittenRun, ...]]
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,11 @@ class KeyDefaults:
 
 @cache
 def _runs() -> Mapping[str, tuple[ChartRun, ...]]:
-    return load_document(ChartDefaults, "defaults/charts").values
+    newest, written = releases("chart")[-1], load_document(ChartDefaults, "defaults/charts").values
+    return {
+        path: tuple(ChartRun(one.since, one.until or newest, one.value) for one in runs)
+        for path, runs in written.items()
+    }
 
 
 @cache
@@ -137,14 +147,16 @@ def all_defaults() -> tuple[KeyDefaults, ...]:
 
 
 def _expanded(file: DefaultsFile) -> Iterator[KeyDefaults]:
+    newest = releases(file.line)[-1]
     families = [(entry.key, *entry.formerly) for entry in file.keys if entry.formerly]
     spellings = {name: family for family in families for name in family}
     for entry in file.keys:
+        eras = tuple(era if era.until else replace(era, until=newest) for era in entry.eras)
         for role in entry.roles:
             standard = f"{role}.{entry.key}" if file.line == "chart" else f"{role}.config.{entry.key}"
             yield KeyDefaults(
                 role, entry.key, standard if entry.helm_path == "" else entry.helm_path, file.line, entry.unit, entry.meaning,
-                entry.too_small, entry.too_large, spellings.get(entry.key, (entry.key,)), file.repository, entry.eras,
+                entry.too_small, entry.too_large, spellings.get(entry.key, (entry.key,)), file.repository, eras,
             )  # fmt: skip
 
 

@@ -8,6 +8,10 @@ from dfly_analysis.catalog.yaml_loader import SizeBytes, load_entries, record
 from dfly_analysis.messages import message
 from dfly_analysis.units import format_size
 
+PARENT_CONCURRENCY = "download.concurrentPieceCount"
+CONCURRENCY_KEYS = (PARENT_CONCURRENCY, "download.backToSourceConcurrentPieceCount")
+"""Keys that limit the concurrent pieces of a layer; which one, depends on release and origin."""
+
 
 @record
 class PieceRules(Span):
@@ -27,6 +31,8 @@ class PieceRules(Span):
     """Whether the other pieces in flight are cancelled when one fails (from v1.0.18), or run on and are not reported."""
     noticed_at_once: bool
     """Whether a round ends at its first failed piece, or only once its last piece has been given a slot (from v1.0.18)."""
+    source_concurrency: str
+    """The key that limits the concurrent pieces of a layer from the source; `PARENT_CONCURRENCY` limits those from parents."""
 
 
 @cache
@@ -60,8 +66,13 @@ def piece_length_rule(client_version: str | None = None) -> str:
     return message("{least} to {most}, about 1/{parts} of the layer", least=least, most=most, parts=rules.parts)
 
 
+def concurrency_key(client_version: str | None = None, origin: str = "source") -> str:
+    """Return the key that limits the concurrent pieces of a layer from the ``source`` or a ``parent``, by release (default: newest)."""
+    return piece_rules(client_version).source_concurrency if origin == "source" else PARENT_CONCURRENCY
+
+
 def usual_pieces_in_flight(client_version: str | None = None) -> int:
-    """Return how many pieces of a layer a client fetches at a time where nothing sets ``download.concurrentPieceCount``."""
-    known = defaults_of("client", "download.concurrentPieceCount")
+    """Return how many pieces of a layer a client fetches from the source at a time where nothing sets `concurrency_key`."""
+    known = defaults_of("client", concurrency_key(client_version))
     era = known.at(client_version or releases("client")[-1]) if known else None
     return int(era.default) if era and isinstance(era.default, int) else 16

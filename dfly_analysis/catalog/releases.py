@@ -3,7 +3,7 @@
 import bisect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, NamedTuple, TypeVar
 
@@ -43,10 +43,10 @@ def parse_version(text: str) -> Version:
 
 @record
 class Span:
-    """Releases for which an entry holds, both ends included."""
+    """Releases for which an entry holds, both ends included; without `until` to the newest known."""
 
     since: str
-    until: str
+    until: str = field(default="", kw_only=True)
 
 
 S = TypeVar("S", bound=Span)
@@ -116,8 +116,9 @@ def _ordered(line: Line) -> tuple[Version, ...]:
 
 
 def within(version: str, since: str, until: str) -> bool:
-    """Return whether a release lies in a span, both ends included; a pre-release counts as its release."""
-    return parse_version(since).release <= parse_version(version).release <= parse_version(until).release
+    """Return whether a release lies in a span, both ends included or `until` empty; a pre-release counts as its release."""
+    at = parse_version(version).release
+    return parse_version(since).release <= at and (not until or at <= parse_version(until).release)
 
 
 def entry_at(entries: Iterable[S], version: str) -> S | None:

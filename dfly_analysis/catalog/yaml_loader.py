@@ -11,7 +11,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast, dataclass_transform
@@ -28,7 +28,7 @@ CACHE = Path(__file__).parent / "parsed"
 """Folder of validated records, each file named by a hash of the YAML and of the models: no stale record is ever read."""
 
 
-@dataclass_transform(frozen_default=True)
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def record(model: type[T]) -> type[T]:
     """Make a class a model of entries: a frozen dataclass that pydantic validates, other keys refused."""
     model.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]

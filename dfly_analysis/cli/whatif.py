@@ -29,8 +29,9 @@ def whatif(*, paths: tuple[str, ...], changes: tuple[str, ...], output_format: s
     """Predict time and failure rate under other settings.
 
     The result also shows the prediction for the settings in force, and what was observed in the run. Supported keys:
-    download.pieceTimeout, storage.writePieceTimeout, download.concurrentPieceCount, download.bandwidthLimit,
-    download.backToSourceBandwidthLimit, backend.maxRetries and proxy.disableBackToSource.
+    download.pieceTimeout, storage.writePieceTimeout, download.concurrentPieceCount (for pieces from the source, client
+    v1.5.4 and later read download.backToSourceConcurrentPieceCount), download.bandwidthLimit, download.backToSourceBandwidthLimit,
+    backend.maxRetries and proxy.disableBackToSource.
     """
     from dfly_analysis.models import fit_all
     from dfly_analysis.reporting.whatif_report import whatif_json

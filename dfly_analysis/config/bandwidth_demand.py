@@ -3,13 +3,12 @@
 import math
 from dataclasses import dataclass
 
-from dfly_analysis.catalog.piece_length_rules import piece_length_bytes
+from dfly_analysis.catalog.piece_length_rules import concurrency_key, piece_length_bytes
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.messages import format_list, message
 
 PIECE, WRITE, COLLECTED = "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout"
-STREAMS = "download.concurrentPieceCount"
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,13 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     version = settings.versions.get(role)
     piece_bytes = min(piece_length_bytes(size_bytes, version), size_bytes)
     pieces = math.ceil(size_bytes / piece_bytes)
-    number = settings.get(STREAMS, role, host).number
+    number = settings.pieces_in_flight(role, host).number
     streams = max(1, min(int(number), pieces)) if number is not None and number >= 1 else None
     limit = shorter_limit(settings, role, host)
     if streams is not None and limit is not None and limit.seconds:
         bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
         return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
-    missing = [name for name, known in ((STREAMS, streams), (PIECE, limit)) if known is None]
+    missing = [name for name, known in ((concurrency_key(version), streams), (PIECE, limit)) if known is None]
     reason = message(
         "unknown {keys} of the {role}; give the release of the chart or of the client", keys=format_list(missing), role=role
     )  # fmt: skip

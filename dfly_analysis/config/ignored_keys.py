@@ -26,7 +26,7 @@ _FIRST_RUST_CHART = "1.1.12"
 _CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
 _PIECE_DOWNLOAD_TIMEOUT = "scheduler.gc.pieceDownloadTimeout"
 _LEAVES = frozenset({
-    "pieceTimeout", "writePieceTimeout", "collectedPieceTimeout", "scheduleTimeout", "concurrentPieceCount",
+    "pieceTimeout", "writePieceTimeout", "collectedPieceTimeout", "scheduleTimeout", "concurrentPieceCount", "backToSourceConcurrentPieceCount",
     "maxScheduleCount", "backToSourceBandwidthLimit", "maxRetries",
 })  # fmt: skip
 

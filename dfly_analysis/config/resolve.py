@@ -10,7 +10,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.catalog.defaults import chart_run, defaults_of
-from dfly_analysis.catalog.piece_length_rules import piece_length_rule
+from dfly_analysis.catalog.piece_length_rules import PARENT_CONCURRENCY, concurrency_key, piece_length_rule
 from dfly_analysis.catalog.releases import Line, images_of, known_release, parse_version, releases
 from dfly_analysis.config.helm_values import UserValues, read_values
 from dfly_analysis.config.rendered_manifests import RenderedFile
@@ -145,6 +145,16 @@ class Settings:
                 return (replace(binary[0], source=source),)
             return (*binary, *([top] if top else []))
         return (*binary, *self._chart(names, role, host), *self._user(names, role, host))
+
+    def pieces_in_flight(self, role: str, host: str | None = None, origin: str = "source") -> Setting:
+        """Return the setting that limits the concurrent pieces of a layer from the ``source`` or a ``parent``, by the role's release.
+
+        Where the release is not known, the newest key that anything sets.
+        """
+        version = self.versions.get(role)
+        found = self.get(concurrency_key(version, origin), role, host)
+        unset = version is None and found.value is None and found.key != PARENT_CONCURRENCY
+        return self.get(PARENT_CONCURRENCY, role, host) if unset else found
 
     def rendered_file(self, path: str) -> RenderedFile | None:
         """Return the rendered file of an address, or None."""

@@ -23,7 +23,7 @@ PIECE_LENGTH = "piece length"
 
 KEYS_THAT_MATTER: tuple[str, ...] = (
     "download.pieceTimeout", "storage.writePieceTimeout", "download.collectedPieceTimeout", "scheduler.scheduleTimeout",
-    "download.concurrentPieceCount", "download.bandwidthLimit", "download.backToSourceBandwidthLimit", "scheduler.maxScheduleCount",
+    "download.concurrentPieceCount", "download.backToSourceConcurrentPieceCount", "download.bandwidthLimit", "download.backToSourceBandwidthLimit", "scheduler.maxScheduleCount",
     "backend.maxRetries", "proxy.disableBackToSource", "upload.bandwidthLimit", "upload.server.requestRateLimit",
     "scheduler.gc.pieceDownloadTimeout", "scheduler.retryInterval", "scheduler.retryLimit", "scheduler.retryBackToSourceLimit",
     PIECE_LENGTH,

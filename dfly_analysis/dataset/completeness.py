@@ -38,7 +38,7 @@ def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
         return settings.get("storage.writePieceTimeout", role, host).seconds if role in _CLIENTS else None
 
     def in_flight(role: str, host: str) -> int | None:
-        number = settings.get("download.concurrentPieceCount", role, host).number if role in _CLIENTS else None
+        number = settings.pieces_in_flight(role, host).number if role in _CLIENTS else None
         return int(number) if number else None
 
     cancelled = piece_rules(settings.versions.get("client") or settings.versions.get("seedClient")).siblings_cancelled

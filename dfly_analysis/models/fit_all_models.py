@@ -78,6 +78,6 @@ def _task_failure(dataset: Dataset, fits: dict[str, Any]) -> TaskFailureFit | No
     if not isinstance(fit, TaskFailureFit) or duration_fit is None or not timeout:
         return fit
     versions = dataset.settings.versions
-    slots = dataset.settings.get("download.concurrentPieceCount", _SEED).number
+    slots = dataset.settings.pieces_in_flight(_SEED).number
     version = versions.get(_SEED) or versions.get("client")
     return replace(fit, calibration=calibrate(duration_fit, tasks, float(timeout[0][0]), version, slots))

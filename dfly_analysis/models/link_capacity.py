@@ -174,8 +174,8 @@ def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tupl
     elif contention.high * usual > 1.0:
         notes = [
             message(
-                "whether pieces share a link is unknown, since about {n:.0f} were in flight all the time; a run with half of "
-                "download.concurrentPieceCount would show it",
+                "whether pieces share a link is unknown, since about {n:.0f} were in flight all the time; a run with half as many would "
+                "show it",
                 n=usual,
             )
         ]

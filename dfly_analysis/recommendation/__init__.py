@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
@@ -23,7 +24,7 @@ __all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
 _USUAL_SIZE = "20GiB"
 # What cures a cause stands first; timeouts do by the order of rules.
 _CURES: Mapping[str, tuple[str, ...]] = {
-    "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": ("download.concurrentPieceCount",),
+    "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": CONCURRENCY_KEYS,
 }  # fmt: skip
 
 

@@ -20,7 +20,6 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import CatalogError, DflyError
 from dfly_analysis.messages import Message, message
 from dfly_analysis.models import timeout_for_target
-from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.transfer_times import USUAL_SLOTS
@@ -191,7 +190,7 @@ def _layer_time(dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predi
     if predicted is None or timeout_s is None:
         return message("piece times are not fitted, or the piece timeout is not known")
     fit, settings = fits[predicted.fit], dataset.settings
-    number = settings.get(SLOTS, "seedClient").number
+    number = settings.pieces_in_flight("seedClient").number
     slots = max(1, min(int(number or USUAL_SLOTS), predicted.n_pieces))
     # the mean time of a piece from three quantiles (Pearson and Tukey, 1965): near enough for buckets of a factor of two
     low, middle, high = (fit.quantile(predicted.piece_bytes, p).value for p in (0.05, 0.5, 0.95))

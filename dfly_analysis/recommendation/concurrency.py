@@ -3,7 +3,7 @@
 import math
 
 from dfly_analysis.models import CapacityFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, PIECE, SLOTS, ReducedConcurrency
+from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, PIECE, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 
@@ -14,7 +14,7 @@ _STILL_CARRIED = 0.8  # and carry this share of what is carried now
 def find_reduced_concurrency(context: Context) -> dict[str, ReducedConcurrency]:
     """Return how many pieces may be in flight, for the roles where fewer than now help."""
     found = {role: _reduced(context, role) for role in CLIENT_ROLES}
-    set_now = {role: context.setting(SLOTS, role).number or 0 for role in CLIENT_ROLES}
+    set_now = {role: context.concurrency(role).number or 0 for role in CLIENT_ROLES}
     return {role: one for role, one in found.items() if one is not None and set_now[role] > one.slots}
 
 

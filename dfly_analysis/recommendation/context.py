@@ -20,7 +20,6 @@ CLIENT_ROLES = ("seedClient", "client")
 TITLES = {"seedClient": message("seed client"), "client": message("client")}
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
-SLOTS = "download.concurrentPieceCount"
 HEADROOM = 1.2
 # The end of this interval is what is set: beyond it the distributions disagree too much for the value to mean anything.
 LEVEL = 0.8
@@ -144,9 +143,13 @@ class RecommendationContext:
         """Return the value in force for a role: what its files, or most of them, set."""
         return self.dataset.settings.get(key, role)
 
+    def concurrency(self, role: str) -> Setting:
+        """Return the setting that limits the pieces of a layer that a role fetches from the source at a time."""
+        return self.dataset.settings.pieces_in_flight(role)
+
     def pieces_in_flight(self, role: str) -> int | None:
         """Return how many pieces of one layer a role fetches at a time once the recommendations are followed, or None."""
-        number = self.setting(SLOTS, role).number
+        number = self.concurrency(role).number
         if number and role in self.reduced_concurrency:
             number = min(number, self.reduced_concurrency[role].slots)
         return max(1, min(int(number), self.n_pieces)) if number else None
@@ -158,7 +161,7 @@ class RecommendationContext:
 
     def layer(self, role: str) -> LayerShape:
         version = self.version(role) or self.client_version
-        return LayerShape.of_client(self.size_bytes, self.setting(SLOTS, role).number, version, self.piece_bytes)
+        return LayerShape.of_client(self.size_bytes, self.concurrency(role).number, version, self.piece_bytes)
 
     def measured_retry_correlation(self, origin: str | None) -> Interval | None:
         """Return the share of failures that repeat in the next pass, where tasks from the source show it."""

@@ -11,7 +11,7 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import CapacityFit, DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, SLOTS, TITLES, ReducedConcurrency
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, TITLES, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
@@ -24,7 +24,7 @@ _ROLE = "seedClient"
 _FEW = 200
 _ROOM = 2.0  # a limit's layer ends in half of the job's time
 _NARROW, _WIDE = 0.05, 0.2  # of the interval of a share
-_CHECK = message("repeat the run with half of download.concurrentPieceCount: the bandwidth stays the same")
+_CHECK = message("repeat the run with half as many pieces in flight: the bandwidth stays the same")
 _FINDINGS = ("connection_reset", "body_truncated", "registry_status")
 _EXPECTED = {"timeout": message("no piece times out"), "resets": message("connection_reset is rarer"), "refused": message("registry_status is absent")}  # fmt: skip
 _estimate = partial(Estimate.of, "network", _ROLE)
@@ -46,8 +46,9 @@ def _reduce_concurrency(context: Context, reduced: ReducedConcurrency) -> Recomm
         "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: {expected}, and no layer takes longer",
         expected=_EXPECTED[reduced.reason],
     )  # fmt: skip
+    setting = context.concurrency(reduced.role)
     return Recommendation.of(
-        context.setting(SLOTS, reduced.role), SLOTS, _reduction_reasons(context, reduced), proposed=str(reduced.slots), unit="1",
+        setting, setting.key, _reduction_reasons(context, reduced), proposed=str(reduced.slots), unit="1",
         low=float(reduced.low), high=float(max(reduced.high, reduced.slots)),
         confidence="medium" if reduced.reason == "timeout" and reduced.low == reduced.slots else "low",
         findings=context.present(*finding), how_to_check=check,

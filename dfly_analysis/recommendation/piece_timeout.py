@@ -9,7 +9,7 @@ from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.layer_failure import LONGEST_S
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, HEADROOM, LEVEL, PIECE, SLOTS, TITLES, WRITE
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, HEADROOM, LEVEL, PIECE, TITLES, WRITE
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
@@ -339,7 +339,10 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
         yield from (now, prediction)
         if rate := context.bandwidth_bps(need.role, in_force):
             yield message("it demands {rate} for one layer", rate=format_rate(rate))
-        yield message("no sensible timeout meets the target: more bandwidth or a lower {key} helps", key=SLOTS)
+        yield message(
+            "no sensible timeout meets the target: more bandwidth or a lower {key} helps",
+            key=context.concurrency(need.role).key,
+        )
 
 
 def _no_timeout_text(context: Context, need: Requirement) -> Message:

@@ -8,7 +8,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
-from dfly_analysis.recommendation.context import PIECE, SLOTS, WRITE
+from dfly_analysis.recommendation.context import PIECE, WRITE
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import parse_duration
 
@@ -72,7 +72,7 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
             unknown = message("the input holds no durations of pieces from the registry")
             reason = getattr(fits.get(FITS[-1]), "reason", unknown)
         return NoPrediction(message("The failure rate cannot be predicted: {reason}.", reason=reason))
-    slots, correlation = dataset.settings.get(SLOTS, ROLE).number, measured_retry_correlation(fits)
+    slots, correlation = dataset.settings.pieces_in_flight(ROLE).number, measured_retry_correlation(fits)
     layer = LayerShape.of_client(advice.size_bytes, slots, dataset.settings.versions.get(ROLE))
     attempts, (now_s, then_s) = fits[name].attempts, _timeouts(dataset, advice)
     bare = Prediction(

@@ -42,7 +42,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
         return _raise(context, role, whole, observed, proposed_s)
     elif whole is None:
         reason = message("no stream to the scheduler timed out, and the time of a round is not known")
-        collect = message("client logs with piece start and finish lines, and download.concurrentPieceCount")
+        collect = message("client logs with piece start and finish lines, and {key}", key=context.concurrency(role).key)
     else:
         reason = message("a round over a layer takes {time}, and no stream timed out", time=range_text(whole))
     return NoRecommendation(KEY, join([in_force_text(current), reason], "; "), collect, role)

@@ -14,6 +14,7 @@ from statistics import NormalDist, median
 from typing import Any
 
 from dfly_analysis.catalog.job_api import JobApi
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.errors import DflyError, NotEnoughDataError, SourceError
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.readers.benchmarks import read_bench
@@ -132,7 +133,9 @@ def _steps(setups: Sequence[Setup], repeats: int, api: JobApi, url: str | None, 
         timeout, count = duration_setting(setup.timeout_s), setup.concurrency
         if (timeout, count) != in_force:
             in_force = (timeout, count)
-            values = f"--set seedClient.config.download.pieceTimeout={timeout} --set seedClient.config.download.concurrentPieceCount={count}"
+            # both keys: which of them limits the pieces from the source depends on the client's release
+            keys = {"download.pieceTimeout": timeout, **dict.fromkeys(CONCURRENCY_KEYS, count)}
+            values = " ".join(f"--set seedClient.config.{key}={value}" for key, value in keys.items())
             command = f"helm -n {quoted} upgrade dragonfly dragonfly/dragonfly --reuse-values {values} --wait"
             yield f"set {timeout}, {count} pieces at a time", command
         command = _preheats(setup, repeats, api, url, namespace)

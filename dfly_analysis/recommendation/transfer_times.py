@@ -16,7 +16,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, measured_retry_correlation
 from dfly_analysis.messages import format_list, message
 from dfly_analysis.models import DurationFit, LayerShape, layer_failure_rate
-from dfly_analysis.recommendation.context import PIECE, SLOTS, WRITE, release_assumed
+from dfly_analysis.recommendation.context import PIECE, WRITE, release_assumed
 from dfly_analysis.recommendation.manifest import Layer
 from dfly_analysis.simulation.pipeline import SCORES, schedule
 from dfly_analysis.simulation.uncertainty import Source, time_tables
@@ -216,7 +216,7 @@ def _link(
     client = settings.versions.get(role) or settings.versions.get("seedClient")
     timeouts = [settings.get(key, role).seconds for key in (PIECE, WRITE)]
     timeout_s = min((one for one in timeouts if one is not None), default=None)
-    number = settings.get(SLOTS, role).number
+    number = settings.pieces_in_flight(role, origin=way).number
     slots = max(1, int(number)) if number else USUAL_SLOTS
     if way == "source":
         if client is None:

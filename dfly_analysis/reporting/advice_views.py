@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dfly_analysis.catalog.job_api import job_api
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
@@ -36,7 +37,7 @@ MAX_LAYERS = 8
 _MAX_EXPRESSION = 120
 _MIN_LAYER_BYTES = 64 * 1024  # what is smaller is an image's configuration, or takes no time
 _BLOB = "/v2/(.+)/blobs/([a-z0-9]+:[0-9a-f]+)"
-_PIECE, _SLOTS, _ROLE = "download.pieceTimeout", "download.concurrentPieceCount", "seedClient"
+_PIECE, _ROLE = "download.pieceTimeout", "seedClient"
 _WIDTH, _EXPECTED = 0.2, 0.05
 
 
@@ -76,7 +77,7 @@ def _topic_of(key: str) -> str:
         return "resources"
     if key.startswith(("persistence.", "gc.")):
         return "storage"
-    return "network" if key.endswith(("Limit", "concurrentPieceCount")) else ""
+    return "network" if key.endswith("Limit") or key in CONCURRENCY_KEYS else ""
 
 
 def monitoring_of(alerts: Alerts | None) -> MultiInputView:
@@ -194,9 +195,10 @@ def next_runs_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> M
 
 def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
     """Plan a test of the effective and proposed timeouts and numbers of concurrent pieces; None where neither is known."""
-    timeout, slots = advice.get(_PIECE, _ROLE), advice.get(_SLOTS, _ROLE)
+    concurrency = dataset.settings.pieces_in_flight(_ROLE)
+    timeout, slots = advice.get(_PIECE, _ROLE), advice.get(concurrency.key, _ROLE)
     known_s = [one for one in (dataset.settings.get(_PIECE, _ROLE).seconds, timeout and parse_duration(timeout.proposed)) if one]  # fmt: skip
-    known = [int(one) for one in (dataset.settings.get(_SLOTS, _ROLE).number, slots and float(slots.proposed)) if one]
+    known = [int(one) for one in (concurrency.number, slots and float(slots.proposed)) if one]
     if not (known_s and known and advice.size_bytes):
         return None
     if len(known_s) + len(known) == 2:  # nothing is proposed: half the concurrent pieces show whether they share a link
@@ -210,7 +212,7 @@ def stress_of(dataset: Dataset, advice: Advice) -> StressPlan | None:
 
 def _stress_test(dataset: Dataset, advice: Advice) -> TableView:
     plan = stress_of(dataset, advice)
-    headings = Heading.row("Size", _PIECE, _SLOTS, "Repeats", numbers=range(4))
+    headings = Heading.row("Size", _PIECE, dataset.settings.pieces_in_flight(_ROLE).key, "Repeats", numbers=range(4))
     caption = message("Stress test that compares the settings")
     if plan is None:
         empty = message("The effective settings are not known. Give the chart version or the Helm values.")

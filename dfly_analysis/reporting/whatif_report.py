@@ -229,7 +229,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     """Show how the required timeout depends on target, size, bandwidth and concurrency, and the time lost on stalled pieces."""
     headings = Heading.row("Changed", "Layer size", "Concurrent pieces", "Target failure rate", "Safe value (95 %)", "Best estimate", "Time lost on stalled pieces, per layer", numbers=range(1, 7))  # fmt: skip
     duration_fit = source_fit(fits)
-    slots, size = dataset.settings.get("download.concurrentPieceCount", ROLE).number, advice.size_bytes
+    slots, size = dataset.settings.pieces_in_flight(ROLE).number, advice.size_bytes
     if not duration_fit or not slots or size <= 0:
         empty = message("The required timeout cannot be computed: the distribution of piece durations, the concurrency or the layer size is not known.")  # fmt: skip
         return TableView(headings, (), empty=empty)

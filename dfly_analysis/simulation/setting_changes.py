@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS, concurrency_key
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES
 from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
+from dfly_analysis.messages import Message, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import parse_duration, parse_size
 
 DURATION, COUNT, RATE, FLAG = "duration", "count", "rate", "flag"
-SLOTS = "download.concurrentPieceCount"
 # key's newest name: kind of its value, field of `SimulatedSettings`
 _KNOWN: Mapping[str, tuple[str, str]] = {
     "download.pieceTimeout": (DURATION, "piece_timeout_s"),
     "storage.writePieceTimeout": (DURATION, "write_timeout_s"),
-    SLOTS: (COUNT, "slots"),
+    **dict.fromkeys(CONCURRENCY_KEYS, (COUNT, "slots")),
     "download.bandwidthLimit": (RATE, "limit_bps"),
     "download.backToSourceBandwidthLimit": (RATE, "source_limit_bps"),
     "backend.maxRetries": (COUNT, "retries"),
@@ -28,6 +29,8 @@ _KNOWN: Mapping[str, tuple[str, str]] = {
 SIMULATED_KEYS: Mapping[str, str] = {key: kind for key, (kind, _) in _KNOWN.items()}
 """What can be changed, by the key's newest name, and the kind of its value."""
 _WHERE = "--set"
+_ORIGINS = {"seedClient": "source", "client": "parent"}
+"""Where a role fetches most pieces from."""
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 _MAX_SLOTS = 1024
 _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
@@ -112,7 +115,7 @@ def _value(key: str, text: str) -> float:
     except ValueError as problem:
         expected = "true or false" if kind == FLAG else "a whole number"
         raise SettingsError(f"{text!r} is not {expected}", where=where) from problem
-    least, most = (1 if key == SLOTS else 0), (_MAX_SLOTS if kind == COUNT else math.inf)
+    least, most = (1 if key in CONCURRENCY_KEYS else 0), (_MAX_SLOTS if kind == COUNT else math.inf)
     if not least <= value <= most or (kind in (DURATION, RATE) and value == 0):
         raise SettingsError(f"{text!r} is out of range", where=where)
     return value
@@ -122,7 +125,11 @@ def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     """Return what a role's hosts, or most of them, set."""
     found: dict[str, Any] = {}
     for key, (kind, name) in _KNOWN.items():
-        one = settings.get(key, role)
+        one = (
+            settings.pieces_in_flight(role, origin=_ORIGINS[role])
+            if key in CONCURRENCY_KEYS
+            else settings.get(key, role)
+        )
         number = int(one.number) if one.number is not None else None
         values = {DURATION: one.seconds, RATE: one.size_bytes or None, COUNT: number, FLAG: one.value is True}
         found[name] = values[kind]
@@ -141,10 +148,20 @@ def with_changes(simulated_settings: SimulatedSettings, changes: Iterable[Change
     return replace(simulated_settings, **given)
 
 
-def is_ignored(settings: Settings, change: Change) -> bool:
-    """Return whether the release in use ignores a change."""
+def why_ignored(settings: Settings, change: Change) -> Message | None:
+    """Return why a change has no effect in the release in use, or None if it has one."""
     version, found = settings.versions.get(change.role), defaults_of(change.role, change.key)
     if version is None or found is None:
-        return False
+        return None
     named = (defaults_of(change.role, name) for name in found.spellings)
-    return not any(fact.is_read(version) for fact in named if fact is not None)
+    if not any(fact.is_read(version) for fact in named if fact is not None):
+        return message(
+            "client {release} does not read {key}: this change has no effect", release=version, key=change.key
+        )
+    ruling = concurrency_key(version, _ORIGINS[change.role]) if change.key in CONCURRENCY_KEYS else change.key
+    if ruling == change.key:
+        return None
+    return message(
+        "in client {release}, {ruling} limits the concurrent pieces of the {role}: a change of {key} has no effect", release=version,
+        ruling=ruling, role=change.role, key=change.key,
+    )  # fmt: skip

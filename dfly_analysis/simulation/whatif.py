@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
+from dfly_analysis.catalog.piece_length_rules import concurrency_key, piece_length_bytes, piece_rules
 from dfly_analysis.catalog.releases import releases
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
@@ -17,7 +17,7 @@ from dfly_analysis.messages import Message, message
 from dfly_analysis.simulation import setting_changes, uncertainty
 from dfly_analysis.simulation.pipeline import SCORES, ClientBehaviour, Layers, run_layers
 from dfly_analysis.simulation.results import SimulationResult, summarize
-from dfly_analysis.simulation.setting_changes import SLOTS, Change, SimulatedSettings, parse_changes
+from dfly_analysis.simulation.setting_changes import Change, SimulatedSettings, parse_changes
 from dfly_analysis.simulation.uncertainty import Source, Tables
 from dfly_analysis.simulation.workload import Observed, Workload, cut_layers, read_workload
 from dfly_analysis.units import format_size, parse_size
@@ -163,13 +163,13 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     if isinstance(source, NotFitted):
         return source
     version = used.versions.get(role)
-    ignored = [one for one in parsed if setting_changes.is_ignored(used, one)]
+    ignored = {one: why for one in parsed if (why := setting_changes.why_ignored(used, one))}
     now = _complete(setting_changes.settings_in_force(used, role), dataset, role, version)
     if isinstance(now, NotFitted):
         return now
     then = setting_changes.with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
-    notes = [message("client {release} does not read {key}: this change has no effect", release=version, key=one.key) for one in ignored]  # fmt: skip
+    notes = list(ignored.values())
     if version is None:
         notes.append(message("the client's release is not known, {release} is assumed", release=releases("client")[-1]))
     case = _Simulation(role, version, uncertainty.uncertain_axes(source, same_load=same_load), seed, copies)
@@ -221,7 +221,9 @@ def _complete(settings: SimulatedSettings, dataset: Dataset, role: str, version:
         timeout_s = seen_s
     if settings.slots is None:
         missing = message("the hosts' dfdaemon.yaml, the client's release (--client) or the chart (--chart)")
-        return NotFitted(NAME, message("{key} of the {role} is not known", key=SLOTS, role=role), missing, n)
+        return NotFitted(
+            NAME, message("{key} of the {role} is not known", key=concurrency_key(version), role=role), missing, n
+        )
     retries = settings.retries if settings.retries is not None else piece_rules(version).retries_before_body
     return replace(settings, piece_timeout_s=timeout_s, retries=retries)
 

@@ -14,6 +14,7 @@ from dfly_analysis.catalog.releases import (
     line_of,
     parse_version,
     releases,
+    within,
 )
 from dfly_analysis.errors import FactMissingError
 
@@ -27,6 +28,13 @@ def test_releases_are_sorted_and_charts_ship_known_clients():
         assert order == sorted(order)
         assert len(set(order)) == len(order)
     assert {chart.images["client"] for chart in charts()} - {None} <= set(CLIENTS)
+
+
+def test_an_entry_without_an_end_holds_to_the_newest_release():
+    """Spans are closed at both ends, or open to the newest; a pre-release counts as its release."""
+    assert [within(one, "v1.5.4", "") for one in ("v1.5.3", "v1.5.4", "v9.0.0")] == [False, True, True]
+    assert [within(one, "v1.5.4", "v1.5.10") for one in ("v1.5.10", "v1.5.11")] == [True, False]
+    assert within("v2.3.5-beta.0", "v2.3.5", "v2.3.5")
 
 
 def test_versions_order_as_releases_do():

@@ -452,3 +452,18 @@ def test_a_look_up_reads_no_other_hosts_files(monkeypatch):
         assert settings.get("download.pieceTimeout", "seedClient", f"s-{number}").value == "6s"
     assert settings.get("download.pieceTimeout", "seedClient", "other").value == "6s"
     assert len(reads) < 500
+
+
+@pytest.mark.parametrize(
+    ("client", "origin", "number", "key"),
+    [
+        ("v1.5.3", "source", 16, "concurrentPieceCount"), ("v1.5.4", "source", 8, "backToSourceConcurrentPieceCount"),
+        ("v1.5.10", "source", 8, "backToSourceConcurrentPieceCount"), ("v1.5.10", "parent", 16, "concurrentPieceCount"),
+        (None, "source", 16, "concurrentPieceCount"), ("v9.9.9", "source", 8, "backToSourceConcurrentPieceCount"),
+    ],
+)  # fmt: skip
+def test_pieces_in_flight_follow_the_key_of_the_release(client, origin, number, key):
+    """From v1.5.4 on a key of its own limits the pieces from the source; of an unknown release, what the file sets counts."""
+    settings = Settings.resolve({"seedClient": {"config": {"download": {"concurrentPieceCount": 16}}}}, client=client)
+    found = settings.pieces_in_flight("seedClient", origin=origin)
+    assert (found.number, found.key) == (number, f"download.{key}")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from recommendation_cases import PIECE, dataset_of, drawn_pieces, drawn_tasks, fits_of, found
 
 from dfly_analysis.catalog.defaults import defaults_of
+from dfly_analysis.catalog.piece_length_rules import PARENT_CONCURRENCY
 from dfly_analysis.catalog.sizing_guide import article_shares, documented_sizing, held_in_memory_bytes
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.helm_values_overlay import Overlay
@@ -25,7 +26,6 @@ from dfly_analysis.models.storage import fit_unpack
 from dfly_analysis.recommendation import make_context, recommend
 from dfly_analysis.recommendation.compression import break_even_bps
 from dfly_analysis.recommendation.concurrency import slowed
-from dfly_analysis.recommendation.context import SLOTS
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.schema import PIECES, PODS, RUNS, TASKS
 from dfly_analysis.units import parse_duration, parse_size
@@ -202,8 +202,8 @@ WANTED = {
     "disk full": {"persistence.size"}, "disk full, volume unknown": {"persistence.size"},
     "room above the threshold": {"gc.policy.distHighThresholdPercent", "gc.policy.distLowThresholdPercent"},
     "out of memory": {"resources.limits.memory", "resources.requests.memory"}, "killed": {"resources.limits.memory", "resources.requests.memory"},
-    "throttled": {SLOTS}, "thin link": {SLOTS}, "slow limit": {"download.bandwidthLimit"}, "slow limit of old": {"download.rateLimit"},
-    "processor": {"resources.limits.cpu"}, "cut on one link": {SLOTS},
+    "throttled": {PARENT_CONCURRENCY}, "thin link": {PARENT_CONCURRENCY}, "slow limit": {"download.bandwidthLimit"}, "slow limit of old": {"download.rateLimit"},
+    "processor": {"resources.limits.cpu"}, "cut on one link": {PARENT_CONCURRENCY},
 }  # fmt: skip
 
 
@@ -276,7 +276,7 @@ def test_fewer_pieces_and_the_limit_belong_together():
     dataset, findings, fits = thin_link()
     advice = advice_of("thin link")
     slots, limit_s = (
-        int(advice.get(SLOTS, "seedClient").proposed),
+        int(advice.get(PARENT_CONCURRENCY, "seedClient").proposed),
         parse_duration(advice.get(PIECE, "seedClient").proposed),
     )
     case, _ = make_context(dataset, findings, fits)
@@ -292,7 +292,7 @@ def test_a_limit_that_suffices_leaves_the_pieces_in_flight():
     key = (900, 64 * MIB, 40.0, 27.0, 0.3)
     advice = recommend(dataset_of(Settings.resolve(chart=CHART), drawn_pieces(*key), drawn_tasks()), found("reqwest_body_timed_out", cause="timeout_too_short"), fits_of(*key))  # fmt: skip
     assert advice.get(PIECE, "seedClient") is not None
-    assert advice.get(SLOTS, "seedClient") is None
+    assert advice.get(PARENT_CONCURRENCY, "seedClient") is None
 
 
 def test_what_cures_the_cause_stands_first():

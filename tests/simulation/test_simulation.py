@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.cli import main
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import SettingsError
@@ -28,6 +29,7 @@ from dfly_analysis.simulation.pipeline import (
     run_independent,
     run_pipeline,
 )
+from dfly_analysis.simulation.setting_changes import why_ignored
 from dfly_analysis.simulation.workload import read_workload
 from tests.synthetic import CASES, write_run
 
@@ -285,6 +287,21 @@ def test_a_change_ignored_by_the_release_does_nothing(article_sample):
     found = simulate(dataset, dfly.fit_all(dataset), changes=["storage.writePieceTimeout=1s"], copies=10)
     assert found.run_then == found.run_now
     assert any("does not read" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("role", "client", "key"),
+    [
+        ("seedClient", "v1.5.10", "concurrentPieceCount"), ("client", "v1.5.10", "backToSourceConcurrentPieceCount"),
+        ("seedClient", "v1.5.3", "backToSourceConcurrentPieceCount"),
+    ],
+)  # fmt: skip
+def test_a_concurrency_that_rules_other_pieces_is_ignored(role, client, key):
+    """Which key limits the pieces in flight depends on the release and on where they come from."""
+    in_force = dfly.Settings.resolve(client=client)
+    changes = {one.key: one for one in parse_changes([f"{one}=4" for one in CONCURRENCY_KEYS], role=role)}
+    ignored = {one for one, change in changes.items() if why_ignored(in_force, change)}
+    assert ignored == {f"download.{key}"}
 
 
 def test_twenty_gib_fails_at_the_charts_timeout_only(root):
