@@ -1,22 +1,18 @@
 """The command check-config."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, option, options
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
+from dfly_analysis.config.check import ConfigCheck
+from dfly_analysis.config.feasibility import Feasibility
+from dfly_analysis.findings import Finding
 from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
 from dfly_analysis.units import format_duration, format_rate, format_size
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.check import ConfigCheck
-    from dfly_analysis.config.feasibility import Feasibility
-    from dfly_analysis.findings import Finding
 
 
 @command(

@@ -1,21 +1,17 @@
 """The command facts: a setting's defaults by release, and upgrade notes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from dfly_analysis.catalog.defaults import KeyDefaults
 from dfly_analysis.cli.options import command, format_option, option
 from dfly_analysis.cli.output import bullets, print_result, table, wrap
+from dfly_analysis.config.upgrade_notes import UpgradeNote
 from dfly_analysis.options import Size
 from dfly_analysis.units import format_size
-
-if TYPE_CHECKING:
-    from dfly_analysis.catalog.defaults import KeyDefaults
-    from dfly_analysis.config.upgrade_notes import UpgradeNote
 
 _TOPICS: Mapping[str, str] = {
     "image": "Programs", "piece_length": "Pieces", "demand": "Required bandwidth", "setting": "Defaults in force",

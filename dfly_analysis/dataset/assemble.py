@@ -1,16 +1,15 @@
 """From records and the rest of the files to a dataset: copies removed, settings completed, attempts reconstructed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
 from dfly_analysis import reconstruction
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
@@ -20,11 +19,8 @@ from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.dataset.stored_tables import use_stored_tables
 from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
+from dfly_analysis.reconstruction import Terminations
 from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.resolve import Settings
-    from dfly_analysis.reconstruction import Terminations
 
 _STEPS = re.compile("[/!]")
 _NO_JOBS = pa.schema([*table_schema(JOBS), ("missing_urls", pa.list_(pa.string())), ("checked", pa.bool_()), ("false_success", pa.bool_())])  # fmt: skip

@@ -1,16 +1,11 @@
 """The timeouts that bound pieces, and what the input does not hold."""
 
-from __future__ import annotations
-
 from functools import cache
-from typing import TYPE_CHECKING
 
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.messages import Message, message, plural
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.resolve import Settings
-    from dfly_analysis.reconstruction import EffectiveTimeouts
+from dfly_analysis.reconstruction import EffectiveTimeouts
 
 _COMPLETE_SHARE = 0.98
 """Of the pieces expected; fewer are reported."""

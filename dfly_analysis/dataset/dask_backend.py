@@ -1,16 +1,12 @@
 """Sends the read stage of each group of files to the workers of a ``dask.distributed`` cluster."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dfly_analysis.dataset.event_parts import PartTask
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SourceError
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset.event_parts import PartTask
 
 RETRIES = 3
 CONNECT_S = 30

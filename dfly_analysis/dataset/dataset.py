@@ -1,17 +1,14 @@
 """The loaded tables: relations of the engine, and DataFrames on first use."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
+
+import pandas as pd
 
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.schema import ALL
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FAILED = "outcome IN ('failed', 'died')"
 """Condition on `tasks`: the task failed, or its process died."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
+from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.dataset.deduplication import NO_HASHES, Hashes, add_hashes, fingerprints_of, log_key, record_hashes
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
@@ -26,9 +27,6 @@ from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import begins_record, match_head
 from dfly_analysis.readers.logs.log_identity import Writer
 from dfly_analysis.readers.logs.small_files import LARGEST_BYTES, SmallLog, parse_small_logs, plain_format
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.rendered_manifests import RenderedFile
 
 _FOREIGN = re.compile(r"(?:_LOG(?:\.old\.\d+)?$|/LOG(?:\.old\.\d+)?$|dynconfig\.ya?ml$)")
 _CONFIGURATION = re.compile(

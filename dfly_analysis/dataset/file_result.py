@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.dataset.deduplication import Hashes
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.rendered_manifests import RenderedFile
 
 
 @dataclass

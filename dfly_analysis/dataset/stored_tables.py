@@ -1,21 +1,16 @@
 """Tables that `load -o` reconstructed, used again where the same records, settings and release would give the same."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dfly_analysis.dataset.engine import Engine, quoted
 from dfly_analysis.dataset.event_parts import package_hash
-
-if TYPE_CHECKING:
-    from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
+from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
 
 METADATA_KEY = b"dfly_analysis.reconstruction"
 REST_PART = "part-rest.parquet"

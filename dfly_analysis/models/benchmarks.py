@@ -1,22 +1,18 @@
 """Time against size in benchmarks: an overhead, a throughput, and how much repeats differ."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
 from dfly_analysis.messages import Message, message, plural
 from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
 from dfly_analysis.models.distribution import Array
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 NAME = "benchmark"
 TOOLS = ("dfbench", "file-bench", "dfget-bench", "image-bench", "proxy-bench", "vegeta", "csv")

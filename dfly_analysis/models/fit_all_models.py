@@ -1,10 +1,9 @@
 """Every fit that a dataset has enough data for, by name."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.models.duration import DurationFit
@@ -16,9 +15,6 @@ from dfly_analysis.models.registry_time import fit_registry
 from dfly_analysis.models.storage import fit_speeds
 from dfly_analysis.models.task_calibration import calibrate
 from dfly_analysis.models.weighted_attempts import PIECES_SQL, TASKS_SQL, failing_tasks, load_attempts, source_attempts
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 _ORIGINS = ("source", "parent")
 _SEED = "seedClient"

@@ -1,21 +1,17 @@
 """How fast storage writes, and how fast a core unpacks: from measurements, since logs do not show it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Fit, Interval, NotFitted, Param
 from dfly_analysis.messages import message
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.units import format_rate
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 NAME = "storage_write"
 _LABEL = r"\bwrit(?:e|es|ing)\b|\bfio\b|\bdd\b"

@@ -8,16 +8,14 @@ counts by bin; of more than `_MAX_CLUSTERS` tasks or hosts, as those of a sample
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, SHARE_OF_SCATTER, Attempts, Cluster, read_attempts
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 MAX_EXACT_ROWS = 200_000
 MAX_WINDOW_ROWS = 60_000

@@ -1,10 +1,8 @@
 """What is proposed: settings, sizing, alerts, the preheat plan and the next runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
@@ -12,6 +10,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message, plural
+from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.recommendation.recommendations import Advice
@@ -29,9 +28,6 @@ from dfly_analysis.reporting.labels import (
     range_text,
 )
 from dfly_analysis.units import parse_duration
-
-if TYPE_CHECKING:
-    from dfly_analysis.recommendation.alerts import Alerts
 
 MAX_LAYERS = 8
 _MAX_EXPRESSION = 120

@@ -1,26 +1,22 @@
 """Explains what people have in their hands: a finding, a cause, a code, a setting, an error text, a pasted line."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from inspect import getmodule
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import all_defaults, find_defaults
 from dfly_analysis.catalog.error_codes import error_codes
 from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.errors import DflyError, FactMissingError, suggest_similar
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.resolve import Settings
 
 _ATTRIBUTES: Mapping[str, str] = {
     "id": "id", "title": "title", "written by": "component", "versions": "versions", "layer": "layer", "cause": "cause",

@@ -1,7 +1,5 @@
 """Writes the files of a report, and what its page needs to be made again: parameters, hashes of its inputs and its verdict."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -10,16 +8,14 @@ from collections.abc import Collection, Mapping, Sequence
 from html.parser import HTMLParser
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Listing
 from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
 from dfly_analysis.reporting.labels import FILES, common_folder
-
-if TYPE_CHECKING:
-    from dfly_analysis.dataset import Dataset
 
 NAME = "dfly-analysis-run"
 _VERSION = 1

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
+from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
+from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, plots, size_explorer, views
@@ -31,10 +33,6 @@ from dfly_analysis.reporting.provenance import listing_of, manifest_with, proven
 from dfly_analysis.reporting.summary import give_verdict
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
 from dfly_analysis.simulation import WhatIf, simulate
-
-if TYPE_CHECKING:
-    from dfly_analysis.config.helm_values_overlay import Overlay
-    from dfly_analysis.recommendation.alerts import Alerts
 
 V = TypeVar("V", bound=View)
 NOTEBOOK = "tuning_report"
