@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dfly_analysis.comparison.proportions import FROM_SOURCE, cluster_expression
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
-from dfly_analysis.models import kaplan_meier
+from dfly_analysis.models.kaplan_meier import kaplan_meier
 
 MIN_COUNT = 20
 MAX_ATTEMPTS = 50_000

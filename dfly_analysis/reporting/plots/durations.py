@@ -8,7 +8,7 @@ import numpy as np
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import join, message
-from dfly_analysis.models import kaplan_meier
+from dfly_analysis.models.kaplan_meier import kaplan_meier
 from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.labels import NOTHING, OUTCOMES, figure
 from dfly_analysis.reporting.plots.style import (
