@@ -87,7 +87,9 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
 
     def find() -> tuple[Dataset, Diagnosis, dict[str, Any]]:
         dataset = _load(paths, values, options)
-        return dataset, diagnose(dataset), fit_all(dataset)
+        findings = diagnose(dataset)
+        dataset.engine.release_memory()  # the fits hold large arrays of their own
+        return dataset, findings, fit_all(dataset)
 
     question = {name: value for name, value in parameters.items() if name not in ANSWER_ONLY}
     dataset, findings, fits = batch_cache.cached(question, find)
