@@ -143,7 +143,12 @@ def all_defaults() -> tuple[KeyDefaults, ...]:
     """Return the defaults of all keys, by file and key; those that only charts set at the end."""
     read = [item for name in FILES for item in _expanded(load_document(DefaultsFile, f"defaults/{name}"))]
     known = {item.helm_path for item in read}
-    return tuple(read + [_chart_only(path) for path in _runs() if path not in known])
+    meaning = "a value that the chart sets; the component's own default is not known here"
+    for path in _runs():
+        if path not in known:
+            component, _, key = path.replace(".config.", ".", 1).partition(".")
+            read.append(KeyDefaults(component, key, path, "chart", "text", meaning, "", "", (key,)))
+    return tuple(read)
 
 
 def _expanded(file: DefaultsFile) -> Iterator[KeyDefaults]:
@@ -158,12 +163,6 @@ def _expanded(file: DefaultsFile) -> Iterator[KeyDefaults]:
                 role, entry.key, standard if entry.helm_path == "" else entry.helm_path, file.line, entry.unit, entry.meaning,
                 entry.too_small, entry.too_large, spellings.get(entry.key, (entry.key,)), file.repository, eras,
             )  # fmt: skip
-
-
-def _chart_only(path: str) -> KeyDefaults:
-    component, _, key = path.replace(".config.", ".", 1).partition(".")
-    meaning = "a value that the chart sets; the component's own default is not known here"
-    return KeyDefaults(component, key, path, "chart", "text", meaning, "", "", (key,))
 
 
 @cache

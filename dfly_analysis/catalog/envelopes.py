@@ -1,7 +1,7 @@
 """Envelopes of log lines: what containers, shells and log stores put around each line, and samples of it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -89,8 +89,9 @@ class EnvelopeKind:
 
     @cached_property
     def notice(self) -> re.Pattern[bytes] | None:
-        """Return what matches a line of a tool's own."""
-        return compile_notices(self.notices)
+        """Return what matches a line of a tool's own, or None where there are no tools."""
+        regexes = [f"(?:{load_notices()[tool].pattern})" for tool in self.notices]
+        return re.compile("|".join(regexes).encode(), re.VERBOSE) if regexes else None
 
 
 @record
@@ -118,9 +119,3 @@ def load_envelopes() -> tuple[EnvelopeKind, ...]:
 def load_notices() -> Mapping[str, Notice]:
     """Return the tools' own lines by tool."""
     return {one.tool: one for one in load_entries(Notice, "rules/notices")}
-
-
-def compile_notices(tools: Iterable[str]) -> re.Pattern[bytes] | None:
-    """Return a pattern of any line of the tools' own, or None where there are no tools."""
-    regexes = [f"(?:{load_notices()[tool].pattern})" for tool in tools]
-    return re.compile("|".join(regexes).encode(), re.VERBOSE) if regexes else None

@@ -106,11 +106,6 @@ _IDS = re.compile(r"\b(?:[0-9a-f]{3}/)?[0-9a-f]{64}\b(?P<piece>-\d+)?|\b[0-9a-f]
 """Ids of tasks, pieces and processes, which matter to no signature."""
 
 
-def _without_ids(text: str) -> str:
-    """Return the part of a text that is read, with zeros for ids, so that failures of many tasks have one text."""
-    return _IDS.sub(lambda match: "0" * 64 + ("-0" if match["piece"] else ""), text[:_READ_CHARS])
-
-
 @lru_cache(maxsize=4_096)
 def _shown(text: str) -> tuple[Signature, ...]:
     candidates = dict.fromkeys([one.id for literal, one in _literals() if literal in text])
@@ -129,4 +124,5 @@ def is_benign(text: str) -> bool:
 
 def signatures_in(text: str) -> tuple[Signature, ...]:
     """Return all signatures that a text shows, of every layer, lowest priority number first."""
-    return _shown(_without_ids(text))
+    # zeros for ids, so that failures of many tasks have one text
+    return _shown(_IDS.sub(lambda match: "0" * 64 + ("-0" if match["piece"] else ""), text[:_READ_CHARS]))

@@ -65,7 +65,10 @@ class _Parser:
         while all(found) and len({one[0] for one in found}) == 1:
             prefix.append(found[0][0])
             found = [one[1:] for one in found]
-        return [*prefix, _branch([_steps(one) for one in found])]
+        *others, steps = [_steps(one) for one in found]
+        for one in reversed(others):
+            steps = (("SPLIT", 1, len(one) + 2, 0), *one, ("JUMP", len(steps) + 1, 0, 0), *steps)
+        return [*prefix, steps]
 
     def _sequence(self) -> list[_Node]:
         nodes: list[_Node] = []
@@ -165,13 +168,6 @@ def _steps(nodes: Iterable[_Node]) -> _Steps:
             for node in run:
                 found += [("SET", node, 0, 0)] if isinstance(node, frozenset) else node
     return tuple(found)
-
-
-def _branch(alternatives: list[_Steps]) -> _Steps:
-    *others, found = alternatives
-    for one in reversed(others):
-        found = (("SPLIT", 1, len(one) + 2, 0), *one, ("JUMP", len(found) + 1, 0, 0), *found)
-    return found
 
 
 def _repeat(inner: list[_Node], least: int, most: int | None, *, lazy: bool) -> _Steps:

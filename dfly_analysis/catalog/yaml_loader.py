@@ -45,13 +45,13 @@ class Quantity:
         """Return pydantic's validation of the text before that of the number."""
         from pydantic_core.core_schema import no_info_before_validator_function
 
-        return no_info_before_validator_function(self._read, handler(source))
+        def read(text: str) -> float:
+            try:
+                return self.parse(text)
+            except DflyError as problem:
+                raise EntryError(str(problem)) from problem
 
-    def _read(self, text: str) -> float:
-        try:
-            return self.parse(text)
-        except DflyError as problem:
-            raise EntryError(str(problem)) from problem
+        return no_info_before_validator_function(read, handler(source))
 
 
 SizeBytes = Annotated[int, Quantity(parse_size)]

@@ -10,7 +10,6 @@ from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option,
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.config.check import ConfigCheck
 from dfly_analysis.config.feasibility import Feasibility
-from dfly_analysis.findings import Finding
 from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
 from dfly_analysis.units import format_duration, format_rate, format_size
 
@@ -44,17 +43,15 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
         "findings": [asdict(one) for one in found.findings], "feasibility": asdict(found.feasibility), "chart": settings.chart,
         "versions": dict(settings.versions), "notes": list(found.notes), "only_defaults": found.only_defaults,
     }  # fmt: skip
-    print_result(data, output_format, [_row(one) for one in present], lambda: _view(found, values))
+    rows: list[Row] = [
+        {"severity": one.severity, "finding": one.id, "count": one.count, "knob": one.knob, "what": one.reason,
+         "line": f"{one.evidence[0].path}:{one.evidence[0].line}" if one.evidence else None}
+        for one in present
+    ]  # fmt: skip
+    print_result(data, output_format, rows, lambda: _view(found, values))
     for note in found.notes:
         message(f"note: {note}")
     exit_on_severity(present, fail_on)
-
-
-def _row(one: Finding) -> Row:
-    line = f"{one.evidence[0].path}:{one.evidence[0].line}" if one.evidence else None
-    return {
-        "severity": one.severity, "finding": one.id, "count": one.count, "knob": one.knob, "what": one.reason, "line": line,
-    }  # fmt: skip
 
 
 def _view(found: ConfigCheck, name: str) -> Iterator[str]:

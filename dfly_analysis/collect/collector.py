@@ -58,27 +58,12 @@ def collect(
     silence_s: float = 60.0,
     progress: Progress = lambda _text: None,
 ) -> Collection:
-    """Collect what an analysis needs, and write it as one archive.
+    """Collect what an analysis needs, and write it as one archive, a ``.tar.gz``.
 
-    Parameters
-    ----------
-    cluster : Cluster
-    bundle : Path
-        ``.tar.gz`` to write. Until it is complete, ``<bundle>.partial`` keeps what was fetched; a later call with the same
-        bundle does not fetch that again.
-    add : sequence of Path
-        Files of your own to include, redacted, e.g. the jobs' JSON.
-    silence_s : float
-        Seconds without output after which a command is stopped and its item counts as missing.
-    progress : callable
-        Called with the number and the path of each item.
-
-    Raises
-    ------
-    DflyError
-        If kubectl is not installed, or a file to add cannot be read.
-    SourceError
-        If the pods cannot be listed, or none is Dragonfly's.
+    Until it is complete, ``<bundle>.partial`` keeps what was fetched; a later call with the same bundle does not fetch that again.
+    Files of your own to `add`, e.g. the jobs' JSON, are redacted. A command without output for `silence_s` seconds is stopped, and
+    its item counts as missing. `progress` is called with the number and the path of each item. A DflyError if kubectl is not
+    installed, or a file to add cannot be read; a SourceError if the pods cannot be listed, or none is Dragonfly's.
     """
     if not bundle.name.endswith((".tar.gz", ".tgz")):
         raise DflyError("the bundle must be a .tar.gz", where=str(bundle), hint=f"use -o {bundle.name}.tar.gz")

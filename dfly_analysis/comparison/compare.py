@@ -85,7 +85,9 @@ def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
     times, timeout_s = time_effect(before, after), _timeout_s(before)
     finished = f"SELECT count(*) FROM pieces WHERE {FROM_SOURCE} AND outcome = 'ok' AND duration_s > ?"
     outlasted = after.rows(finished, [timeout_s])[0][0] if timeout_s is not None else 0
-    verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=_same_files(before, after))
+    files = [run.rows("SELECT sha256 FROM coverage WHERE sha256 IS NOT NULL ORDER BY 1") for run in (before, after)]
+    same = bool(files[0]) and files[0] == files[1]
+    verdict, because = _judge({one.id: one for one in effects}, times, outlasted, same=same)
     settings = _settings(before, after)
     if outlasted:
         timeout = format_duration(timeout_s or 0.0)
@@ -161,12 +163,6 @@ def _time_text(times: TimeEffect) -> Message:
         size=format_size(times.size_bytes), before=format_duration(times.before_s), after=format_duration(times.after_s),
         ratio=times.ratio.value, low=times.ratio.low, high=times.ratio.high,
     )  # fmt: skip
-
-
-def _same_files(before: Dataset, after: Dataset) -> bool:
-    query = "SELECT sha256 FROM coverage WHERE sha256 IS NOT NULL ORDER BY 1"
-    hashes = [run.rows(query) for run in (before, after)]
-    return bool(hashes[0]) and hashes[0] == hashes[1]
 
 
 def _timeout_s(run: Dataset) -> float | None:

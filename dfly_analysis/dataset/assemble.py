@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -57,12 +56,9 @@ def assemble(
 def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
     """Return each log with its place in natural order, the older of a rotated set first."""
     newest_first = set(result.newest_first)
-    paths = sorted((str(row["path"]) for row in result.coverage if row["kind"] == "log"), key=_path_key)
+    paths = [str(row["path"]) for row in result.coverage if row["kind"] == "log"]
+    paths.sort(key=lambda path: path_key(tuple(_STEPS.split(path))))
     return [(path, place, path in newest_first) for place, path in enumerate(paths)]
-
-
-def _path_key(path: str) -> tuple[Any, ...]:
-    return path_key(tuple(_STEPS.split(path)))
 
 
 def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Settings:

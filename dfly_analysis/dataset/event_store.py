@@ -14,11 +14,20 @@ MEMORY_BYTES = 48 << 20
 """Arrow data held before a part is written."""
 
 
+def download(location: str, folder: Path) -> Path:
+    """Copy an object of a store to a folder, and return where it is."""
+    prefix, _, name = location.rpartition("/")
+    path = folder / f"{uuid4().hex}-{name}"
+    with open_store(prefix).open(name) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return path
+
+
 class EventStore:
     """Takes records from any thread; holds `tables` in memory, and `parts` in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._lock = folder, Lock()
+        self.folder, self._lock = folder, Lock()
         self.tables: list[pa.Table] = []
         self.parts: list[Path] = []
         self._held_bytes = 0
@@ -38,16 +47,8 @@ class EventStore:
         with self._lock:
             self.parts.append(path)
 
-    def download(self, location: str) -> Path:
-        """Copy an object of a store to the folder, and return where it is."""
-        folder, _, name = location.rpartition("/")
-        path = self._folder / f"{uuid4().hex}-{name}"
-        with open_store(folder).open(name) as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target)
-        return path
-
     def _write_part(self) -> None:
-        path = self._folder / f"events-{len(self.parts):06d}.parquet"
+        path = self.folder / f"events-{len(self.parts):06d}.parquet"
         with PartWriter(path) as writer:
             while self.tables:
                 writer.write(self.tables.pop(0))

@@ -20,6 +20,7 @@ from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import PartTask, PartWriter, part_name, read_part_result
+from dfly_analysis.dataset.event_store import download
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
@@ -62,30 +63,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
 ) -> Written:
     """Write ``events.parquet/`` (a folder of parts), and pieces, tasks, jobs, runs, pods, coverage as Parquet.
 
-    Parameters
-    ----------
-    paths : sequence of paths
-    out : path or str
-        A folder, or ``s3://bucket/prefix``. Files of the same names are replaced.
-    options : ReadOptions
-    settings : Settings, optional
-    cluster : str, optional
-        Address of a ``dask.distributed`` scheduler, whose workers read the files; paths and `out` must mean the same
-        to them as here.
-    prometheus : Prometheus, optional
-    reconstruct : bool
-        Whether pieces, tasks and jobs are reconstructed from the records; otherwise those tables are not written.
-    on_problem, progress : callable, optional
-        As `dfly_analysis.dataset.load` takes them.
-
-    Returns
-    -------
-    Written
-
-    Raises
-    ------
-    SourceError
-        Where a path does not exist, nothing in it can be read, or the store cannot be written.
+    `out` is a folder, or ``s3://bucket/prefix``; files of the same names are replaced. With `cluster`, the address of a
+    ``dask.distributed`` scheduler, its workers read the files; paths and `out` must mean the same to them as here. Pieces, tasks
+    and jobs are written only where they are to be reconstructed. The other arguments are those of `dfly_analysis.dataset.load`.
+    `SourceError` is raised where a path does not exist, nothing in it can be read, or the store cannot be written.
     """
     check_zone(options.tz)
     store = open_store(out)
@@ -111,8 +92,12 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
             store.delete(INCOMPLETE)
         store.remove_incomplete()
         raise
-    _write_rest(store, rest)
-    _delete_old_parts(store, {*counts, _REST})
+    # what files without records gave is one more part, so that the folder can be loaded like the files themselves
+    with store.atomic_write(_REST) as path, PartWriter(path) as writer:
+        writer.finish(rest)
+    store.remove_incomplete()
+    for name in {*store.names(f"{EVENTS_FOLDER}/part-")} - {*counts, _REST}:  # of an earlier run
+        store.delete(name)
     engine = Engine()
     local = [_local(store, name, engine.folder) for name in counts]
     dataset = assemble(engine, (), local, whole, settings or Settings.resolve(), reconstruct=reconstruct)
@@ -172,37 +157,17 @@ def _write_parts(
             yield task.name, result, count
 
 
-def _write_rest(store: Store, rest: FileResult) -> None:
-    """Write what files without records gave as one part, so that the folder can be loaded like the files themselves."""
-    with store.atomic_write(_REST) as path, PartWriter(path) as writer:
-        writer.finish(rest)
-
-
-def _delete_old_parts(store: Store, names: set[str]) -> None:
-    """Delete the parts of an earlier run, and what a killed one left unfinished."""
-    store.remove_incomplete()
-    for name in store.names(f"{EVENTS_FOLDER}/part-"):
-        if name not in names:
-            store.delete(name)
-
-
 def _local(store: Store, name: str, folder: Path) -> Path:
     """Return where the engine can read a part."""
     path = Path(store.address, name)
-    if path.exists():
-        return path
-    target = folder / Path(name).name
-    with store.open(name) as source, target.open("wb") as copy:
-        while block := source.read(1 << 20):
-            copy.write(block)
-    return target
+    return path if path.exists() else download(f"{store.address}/{name}", folder)
 
 
 def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path], dataset: Dataset) -> dict[str, int]:
     """Rewrite the parts that hold copies without the records that they repeat; return their records by name."""
-    repeated: dict[str, list[int]] = {}
+    repeated: dict[str, set[int]] = {}
     for path, line in dataset.rows("SELECT copy, log_line FROM repeated_records"):
-        repeated.setdefault(path, []).append(line)
+        repeated.setdefault(path, set()).add(line)
     counts: dict[str, int] = {}
     for name, path in zip(names, local, strict=True):
         result = read_part_result(path) or FileResult()
@@ -210,16 +175,12 @@ def _rewrite_copies(store: Store, names: Mapping[str, int], local: Sequence[Path
             continue
         with store.atomic_write(name) as target, PartWriter(target) as writer:
             for batch in pq.ParquetFile(path).iter_batches():
-                writer.write(_without(pa.Table.from_batches([batch]), repeated))
+                places = zip(batch.column("log_path").to_pylist(), batch.column("log_line").to_pylist(), strict=True)
+                kept = pa.array([line not in repeated.get(path, ()) for path, line in places], pa.bool_())
+                writer.write(pa.Table.from_batches([batch]).filter(kept))
             writer.finish(result)
         counts[name] = writer.count
     return counts
-
-
-def _without(table: pa.Table, repeated: Mapping[str, Sequence[int]]) -> pa.Table:
-    dropped = {path: frozenset(lines) for path, lines in repeated.items()}
-    places = zip(table.column("log_path").to_pylist(), table.column("log_line").to_pylist(), strict=True)
-    return table.filter(pa.array([line not in dropped.get(path, ()) for path, line in places], pa.bool_()))
 
 
 def _write_table(store: Store, engine: Engine, table: Table, key: str | None) -> int:

@@ -13,7 +13,7 @@ from dfly_analysis.dataset.cache import Cache
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import read_part_result
-from dfly_analysis.dataset.event_store import EventStore
+from dfly_analysis.dataset.event_store import EventStore, download
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
@@ -168,7 +168,7 @@ def _written_part(source: SourceFile, store: EventStore) -> tuple[Path, FileResu
     if source.kind not in ("file", "object") or not source.location.endswith(".parquet"):
         return None
     try:
-        path = Path(source.location) if source.kind == "file" else store.download(source.location)
+        path = Path(source.location) if source.kind == "file" else download(source.location, store.folder)
         part = read_part_result(path)
     except (OSError, SourceError):  # it is read like any other file, which reports the reason
         return None

@@ -1,30 +1,20 @@
 """Reads what benchmarks print: dfbench of all versions, vegeta, and this package's own CSV. One file a tool in `tools`."""
 
-import importlib
-from functools import cache
-from types import ModuleType
 from typing import Any
 
-from dfly_analysis.readers.benchmarks import tools
 from dfly_analysis.readers.benchmarks.parsing import OnProblem, ParseErrors
+from dfly_analysis.readers.benchmarks.tools import csv_rows, dfbench, vegeta
 
 __all__ = ["read_bench", "recognises"]
 
+_TOOLS = (csv_rows, dfbench, vegeta)
 _HEAD_CHARACTERS = 65536
 _MAX_COUNT = 2**63
 
 
-@cache
-def _tools() -> tuple[ModuleType, ...]:
-    import pkgutil
-
-    names = sorted(found.name for found in pkgutil.iter_modules(tools.__path__))
-    return tuple(importlib.import_module(f"{tools.__name__}.{name}") for name in names)
-
-
 def recognises(head: str) -> bool:
     """Return whether a text begins like the output of a benchmark that is known here."""
-    return any(tool.recognises(head) for tool in _tools())
+    return any(tool.recognises(head) for tool in _TOOLS)
 
 
 def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
@@ -36,7 +26,7 @@ def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) 
     rejected = ParseErrors(address, on_problem)
     head = text[:_HEAD_CHARACTERS]
     rows = []
-    for row in (row for tool in _tools() if tool.recognises(head) for row in tool.read(text, rejected)):
+    for row in (row for tool in _TOOLS if tool.recognises(head) for row in tool.read(text, rejected)):
         if any(isinstance(value, int) and abs(value) >= _MAX_COUNT for value in row.values()):
             rejected(row["log_line"], "holds a number larger than any table does", "look at its sizes and counts")
         else:

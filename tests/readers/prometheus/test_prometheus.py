@@ -600,7 +600,7 @@ def test_no_reader_takes_what_is_anothers(reader, kind, name):
 def test_no_benchmark_tool_takes_what_is_anothers():
     """Among the benchmark tools too: each sample belongs to exactly one."""
     for name, text in BENCHMARKS.items():
-        takers = [found.__name__ for found in benchmarks._tools() if found.recognises(text)]
+        takers = [found.__name__ for found in benchmarks._TOOLS if found.recognises(text)]
         assert len(takers) == 1, (name, takers)
 
 
