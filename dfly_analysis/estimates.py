@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Self
 
 from dfly_analysis.errors import TableError
 
@@ -24,12 +24,24 @@ class Interval:
     high: float
 
     @property
-    def bound(self) -> float:
-        """Return the upper end of a time; infinity where it is more than a thousand times the figure."""
-        return self.high if self.high <= _BOUNDS_NOTHING * self.value else math.inf
+    def is_known(self) -> bool:
+        """Whether the ends of a positive quantity are at most `FACTOR` apart."""
+        return self.high <= FACTOR * self.low
+
+    def up_to(self, seen: float | None) -> Self:
+        """Return the interval, without an upper end where it reaches beyond `FACTOR` times the largest quantity seen."""
+        most = math.inf if seen is None else FACTOR * seen
+        return (
+            self
+            if self.high <= most
+            else replace(self, value=min(self.value, most), low=min(self.low, most), high=math.inf)
+        )
 
 
-_BOUNDS_NOTHING = 1000.0
+LEVEL = 0.95
+"""Confidence level of every interval that is shown."""
+FACTOR = 10.0
+"""A range with ends further apart than this, and what lies beyond so many times the largest value seen, is not known."""
 DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)
 """Assumed, not measured: the share of failures of a pass that repeat in the next, where a run does not show it."""
 

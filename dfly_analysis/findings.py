@@ -52,6 +52,8 @@ class Finding:
     echo_of: str | None = None
     """The finding that this one duplicates."""
     evidence: tuple[Evidence, ...] = ()
+    cause: str | None = None
+    """The cause that it shows, one of `dfly_analysis.schema.CAUSES`; None if it shows none, or only an effect."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ class Diagnosis(list[Finding]):
     """The findings of one dataset, a list, with their causes, largest share first.
 
     Without a failed task, or where a fragment's text does not tell, there is no primary cause; `strength` says how well the input
-    supports the primary cause, or the alternatives (likeliest first) where there is none.
+    supports the primary cause, or the alternatives (likeliest first) where there is none. What may also explain a primary cause that is
+    not seen is in `alternatives`.
     """
 
     def __init__(

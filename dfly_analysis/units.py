@@ -19,6 +19,7 @@ _SECONDS = {
     "h": 3600.0, "hr": 3600.0, "hrs": 3600.0, "hour": 3600.0, "hours": 3600.0,
     "d": 86400.0, "day": 86400.0, "days": 86400.0, "w": 604800.0, "week": 604800.0, "weeks": 604800.0,
 }  # fmt: skip
+_BELOW_1_S = (("ms", 1e3), ("µs", 1e6))
 _BYTES = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgtpe", start=1):
     _BYTES[_letter] = _BYTES[f"{_letter}b"] = 1000**_power
@@ -83,10 +84,14 @@ def format_duration(seconds: float) -> str:
     if not math.isfinite(seconds):
         return UNBOUNDED if seconds > 0 else UNKNOWN
     if abs(seconds) < 0.9995:
-        return f"{_digits(seconds * 1000)} ms" if seconds else "0 s"
+        unit, factor = next(
+            ((unit, factor) for unit, factor in _BELOW_1_S if abs(seconds) * factor >= 0.9995), ("ns", 1e9)
+        )
+        return f"{_digits(seconds * factor)} {unit}" if seconds else "0 s"
     if abs(seconds) < 120:
         return f"{_digits(seconds)} s"
-    whole = round(seconds)
+    whole = round(seconds) if seconds == round(seconds) else round(seconds, 2 - math.floor(math.log10(abs(seconds))))
+    whole = round(whole)
     if whole >= 48 * 3600:
         return f"{_digits(whole / 86400)} d"
     minutes, left = divmod(whole, 60)

@@ -17,6 +17,8 @@ class CheckDescription:
     """What to collect if the input cannot tell."""
     knob: str | None = None
     """The setting that governs it."""
+    cause: str | None = None
+    """The cause that its finding shows, one of `dfly_analysis.schema.CAUSES`."""
 
 
 @cache

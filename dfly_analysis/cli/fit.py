@@ -1,6 +1,5 @@
 """The command fit."""
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +7,8 @@ from dfly_analysis.cli.options import command, format_option, load_dataset, opti
 from dfly_analysis.cli.output import Row, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
-from dfly_analysis.units import format_duration, format_share, format_size, size_class
+from dfly_analysis.quantities import interval_text
+from dfly_analysis.units import format_share, format_size, size_class
 
 _QUANTILES = (0.5, 0.99, 0.999)
 
@@ -60,7 +60,7 @@ def fits_view(fits: Mapping[str, Any], missing: Mapping[str, Any]) -> Iterator[s
 def _predictions(fit: Any) -> Iterator[str]:
     """Yield how many tasks of each size failed, and how long a piece or task of median size takes by a model of durations."""
     for one in getattr(fit, "bins", ()):
-        rate = f"{format_share(one.rate.value)} ({format_share(one.rate.low)} to {format_share(one.rate.high)})"
+        rate = interval_text(one.rate, "share")
         yield f"tasks of {size_class(one.from_bytes, one.to_bytes)}: {one.failed} of {one.n} failed, {rate}"
     if not hasattr(fit, "quantile") or not hasattr(fit, "attempts"):
         return
@@ -69,7 +69,5 @@ def _predictions(fit: Any) -> Iterator[str]:
     size_bytes = float(sizes[len(sizes) // 2])
     for p in _QUANTILES:
         found = fit.quantile(size_bytes, p)
-        low, bounded = format_duration(found.low), math.isfinite(found.bound)
-        span = f"{low} to {format_duration(found.high)}" if bounded else f"at least {low}"
-        shown = f"{format_duration(found.value)} ({span})"
-        yield f"{format_share(p)} of {noun} of {format_size(size_bytes)} take at most {shown} without a timeout"
+        shown = interval_text(found.up_to(fit.seen_s(size_bytes)), "s")
+        yield f"{format_share(p)} of {noun} of {format_size(size_bytes)} would finish without a timeout within: {shown}"

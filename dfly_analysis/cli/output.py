@@ -19,7 +19,6 @@ from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from dfly_analysis.estimates import Interval
 
 Row = Mapping[str, Any]
 FORMATS = ("table", "json", "yaml", "csv")
@@ -96,15 +95,6 @@ def table(title: str, rows: Sequence[Row]) -> str:
     # nothing wraps and nothing has a colour in a pipe, and rich takes a millisecond a row
     shown = _aligned(names, columns) if _line_width() == _UNLIMITED else _wrapped(names, columns)
     return f"{wrap(title)}\n{shown}" if title else shown
-
-
-def interval_text(value: Interval | None, show: Callable[[float], str]) -> str | None:
-    """Return an estimate with its interval, ``12 s (10 s to 15 s)``; None where there is none."""
-    if value is None:
-        return None
-    if value.low == value.high:
-        return show(value.value)
-    return f"{show(value.value)} ({show(value.low)} to {show(value.high)})"
 
 
 def _line_width() -> int:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import combined, command, format_option, load_dataset, option, options, resolve_settings
-from dfly_analysis.cli.output import Row, bullets, interval_text, message, print_result, table, wrap
+from dfly_analysis.cli.output import Row, bullets, message, print_result, table, wrap
 from dfly_analysis.errors import SourceError
 from dfly_analysis.options import Bandwidth, ReadingOptions, SettingsOptions, TargetOptions
-from dfly_analysis.units import format_duration, format_share, format_size
+from dfly_analysis.quantities import interval_text
+from dfly_analysis.units import format_size
 
 if TYPE_CHECKING:
+    from dfly_analysis.estimates import Interval
     from dfly_analysis.recommendation.manifest import Manifest
     from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 
@@ -26,7 +28,13 @@ _JSON_KEYS: Mapping[str, str] = {
     "time": "time_s", "failure": "failure_rate", "largest_failure": "largest_layer_failure_rate", "margin": "limit_over_even_share",
     "pull": "pull_s", "start": "start_s", "start_up_layers": "start_up_layers_s",
 }  # fmt: skip
-_time, _share = partial(interval_text, show=format_duration), partial(interval_text, show=format_share)
+
+
+def _interval(value: Interval | None, unit: str) -> str | None:
+    return None if value is None else interval_text(value, unit)
+
+
+_time, _share = partial(_interval, unit="s"), partial(_interval, unit="share")
 _plan_options = combined(
     click.option("--first", multiple=True, metavar="DIGEST", help="Layer needed at start-up, or how its digest begins; may be repeated."),
     click.option("--first-annotation", "annotation", metavar="KEY", help="Layers with this annotation are needed at start-up."),

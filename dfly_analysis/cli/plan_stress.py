@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dfly_analysis.cli.options import combined, command, file_option, format_option, option, options
-from dfly_analysis.cli.output import Row, interval_text, message, print_result, table, wrap
+from dfly_analysis.cli.output import Row, message, print_result, table, wrap
 from dfly_analysis.errors import SourceError
 from dfly_analysis.options import Duration, ReleaseOptions, Size, TargetOptions
-from dfly_analysis.units import duration_setting, format_duration, format_share, format_size
+from dfly_analysis.quantities import interval_text
+from dfly_analysis.units import duration_setting, format_size
 
 if TYPE_CHECKING:
     from dfly_analysis.recommendation.stress_plan import StressPlan, StressResult
@@ -89,8 +90,8 @@ def _evaluate(results: str, output_format: str, width: float, target: float) -> 
     data = {"tested": [asdict(one) for one in found.tested], "best": best, "open_rows": found.open_rows}
     rows: list[Row] = [
         {"combination": one.setup.label, "runs": one.n, "failed": one.failures,
-         "failure rate": interval_text(one.failure_rate, format_share),
-         "median time": interval_text(one.median_s, format_duration), "more runs": one.more_runs}
+         "failure rate": interval_text(one.failure_rate, "share") if one.failure_rate else None,
+         "median time": interval_text(one.median_s, "s") if one.median_s else None, "more runs": one.more_runs}
         for one in found.tested
     ]  # fmt: skip
     print_result(data, output_format, rows, lambda: _results_view(found, rows, target))

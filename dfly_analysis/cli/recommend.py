@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ import click
 from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
-from dfly_analysis.units import format_duration, format_rate, format_share, format_size
+from dfly_analysis.quantities import known_value, range_text
+from dfly_analysis.units import format_rate, format_share, format_size
 
 if TYPE_CHECKING:
     from dfly_analysis.recommendation.recommendations import Advice, Recommendation
@@ -61,7 +61,7 @@ def _view(advice: Advice, overlay: Path | None) -> Iterator[str]:
     if not advice.recommendations:
         yield "Nothing to change; the reasons are below."
     yield table("Estimated requirements and capacities", [
-        {"topic": one.topic, "component": one.role, "what": one.what, "value": _quantity(one.value, one.unit),
+        {"topic": one.topic, "component": one.role, "what": one.what, "value": known_value(one.interval, one.unit),
          "interval": _interval(one), "basis": one.basis, "confidence": one.confidence}
         for one in advice.estimates
     ])  # fmt: skip
@@ -78,7 +78,7 @@ def _view(advice: Advice, overlay: Path | None) -> Iterator[str]:
 
 
 def _card(one: Recommendation) -> str:
-    parts = [("needed", f"{_interval(one)}; confidence {one.confidence}")]
+    parts = [("needed", f"{one.need.removeprefix('needed: ')}; confidence {one.confidence}")]
     if one.demanded_bandwidth_bps:
         parts.append(("demands", f"{format_rate(one.demanded_bandwidth_bps)} from the registry"))
     parts += [("reason -" if number == 0 else "       -", text) for number, text in enumerate(one.reasons)]
@@ -90,11 +90,4 @@ def _card(one: Recommendation) -> str:
 
 
 def _interval(one: Any) -> str:
-    return f"{_quantity(one.low, one.unit)} to {_quantity(one.high, one.unit)}"
-
-
-def _quantity(value: float, unit: str) -> str:
-    if math.isinf(value):
-        return "unbounded"
-    formats = {"s": format_duration, "B/s": format_rate, "bytes": format_size, "share": format_share}
-    return formats[unit](value) if unit in formats else f"{value:.4g} {unit}".removesuffix(" 1")
+    return range_text(one.low, one.high, one.unit)

@@ -143,16 +143,10 @@ def _scalar(item: _Proposal) -> str | int | bool:
 
 
 def _comment(item: _Proposal) -> Message:
-    low, high = (format_size(end) if item.unit == "bytes" else f"{end:.4g}" for end in (item.low, item.high))
-    unit = "" if item.unit == "bytes" else f" {item.unit}"
-    if math.isfinite(item.high):
-        needed = message("needed {low} to {high}{unit}", low=low, high=high, unit=unit)
-    else:
-        needed = message("needed at least {low}{unit}", low=low, unit=unit)
     before, layer = item.current.value or message("unset"), item.current.layer
     was = message("was {value} ({layer})", value=before, layer=layer)
     reasons = item.reasons[1:] if item.because.startswith("now ") else item.reasons
-    return join([was, _CONFIDENCE[item.confidence], needed, *reasons], "; ")
+    return join([was, _CONFIDENCE[item.confidence], item.need, *reasons], "; ")
 
 
 def _lines(values: Mapping[str, Any], comments: Mapping[str, str], language: str, above: str = "") -> Iterator[str]:

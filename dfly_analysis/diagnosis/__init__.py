@@ -1,12 +1,16 @@
 """Findings with evidence, and the proportions of the causes of failed tasks."""
 
+from collections.abc import Iterator
+
+from dfly_analysis.catalog.ambiguous_texts import possible_causes
+from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis import fragment_causes
 from dfly_analysis.diagnosis.causes import STRENGTHS, cause_shares
 from dfly_analysis.diagnosis.checks import run_checks
 from dfly_analysis.diagnosis.preheat_jobs import count_failures
 from dfly_analysis.diagnosis.signature_checks import check_signatures
-from dfly_analysis.findings import Diagnosis
+from dfly_analysis.findings import Alternative, Diagnosis, Finding
 
 __all__ = ["diagnose"]
 
@@ -33,4 +37,17 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         if is_fragment and primary in (None, "unknown"):
             return fragment_causes.explain(dataset, findings, causes)
     strength = STRENGTHS.get(causes[0].confidence, "possible") if causes else None
-    return Diagnosis(findings, causes, primary, strength=strength)
+    return Diagnosis(
+        findings, causes, primary, strength=strength, alternatives=_alternatives(findings, primary, strength)
+    )
+
+
+def _alternatives(findings: list[Finding], primary: str | None, strength: str | None) -> Iterator[Alternative]:
+    """Yield what may also explain a primary cause that is not seen, and what would show it."""
+    if primary is None or strength == "seen":
+        return
+    shown = [one for one in findings if one.verdict == "present" and one.cause == primary]
+    for finding in sorted(shown, key=lambda one: one.id not in load_checks()):
+        if finding.id in possible_causes():
+            yield from (Alternative(one.cause, one.why) for one in possible_causes()[finding.id])
+            return

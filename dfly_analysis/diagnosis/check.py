@@ -36,7 +36,7 @@ class Check(CheckDescription):
         effective_severity: Severity = severity if tasks or severity == "info" else "low"
         return Finding(
             self.id, self.title, "present", effective_severity, count, tasks, iso(min(known, default=None)), iso(max(known, default=None)),
-            self.knob, message("{facts}.", facts=join(facts, "; ")), None, evidence,
+            self.knob, message("{facts}.", facts=join(facts, "; ")), None, evidence, self.cause,
         )  # fmt: skip
 
 

@@ -132,6 +132,7 @@ def _found(signature: Signature, counts: _Counts, dataset: Dataset, tasks: int, 
         signature.id, signature.title, "present", severity, counts.failures, counts.tasks, iso(counts.first), iso(counts.last),
         signature.knob, _reason(signature, counts, dataset, echo_of, tasks, failed), echo_of,
         evidence_in(dataset, "SELECT * FROM matches WHERE signature = ?", (signature.id,)),
+        signature.cause if signature.layer == "cause" and signature.cause != "unknown" else None,
     )  # fmt: skip
 
 

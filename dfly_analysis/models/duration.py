@@ -135,6 +135,11 @@ class DurationFit(Fit):
         average = replace(self.average, slower_log=self.average.slower_log + by_log)
         return replace(self, average=average, residuals=self.residuals.slower(by_log))
 
+    def seen_s(self, size_bytes: float) -> float | None:
+        """Return the longest time seen, in proportion to the size for pieces larger than any seen; None where no time is known."""
+        longest, largest = self.extrapolates_beyond_s, float(self.attempts.size_bytes.max())
+        return None if longest is None else longest * max(1.0, size_bytes / largest)
+
     def common_quantiles(self, level: float = 0.95) -> list[dict[str, float]]:
         """Return quantiles at the commonest sizes: rows of ``size_bytes``, ``p``, ``value_s``, ``low_s``, ``high_s``, ``beyond_data``."""
         data, result = self.attempts, []

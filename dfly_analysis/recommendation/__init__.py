@@ -16,16 +16,18 @@ from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext, release_assumed
 from dfly_analysis.recommendation.piece_timeout import required_timeouts
-from dfly_analysis.recommendation.recommendations import Advice, Item
+from dfly_analysis.recommendation.recommendations import Advice, Item, Recommendation
 from dfly_analysis.units import format_size, parse_size
 
 __all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
 
 _USUAL_SIZE = "20GiB"
-# What cures a cause stands first; timeouts do by the order of rules.
 _CURES: Mapping[str, tuple[str, ...]] = {
     "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": CONCURRENCY_KEYS,
+    "network_instability": CONCURRENCY_KEYS,
+    "timeout_too_short": ("download.", "storage.", "scheduler."),
 }  # fmt: skip
+"""Settings that act on a cause, by the beginnings of their keys: they stand first."""
 
 
 @cache
@@ -74,8 +76,14 @@ def recommend(
         context = replace(context, compression_ratio=compression_ratio)
     items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
     advice = Advice.of(items, size_bytes=context.size_bytes, target_failure_rate=context.target)
-    cures = _CURES.get(context.diagnosis.primary_cause or "", ())
-    return replace(advice, recommendations=tuple(sorted(advice, key=lambda one: not one.key.startswith(cures))))
+    cause = context.diagnosis.primary_cause or ""
+    marked = (replace(one, addresses_primary_cause=_acts_on(cause, one)) for one in advice)
+    return replace(advice, recommendations=tuple(sorted(marked, key=lambda one: not one.addresses_primary_cause)))
+
+
+def _acts_on(cause: str, one: Recommendation) -> bool:
+    """Return whether a setting acts on a cause; a timeout only if a finding shows that it expired."""
+    return one.key.startswith(_CURES.get(cause, ("-",))) and (cause != "timeout_too_short" or bool(one.findings))
 
 
 def make_context(

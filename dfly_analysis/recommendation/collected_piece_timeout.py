@@ -1,13 +1,15 @@
 """`download.collectedPieceTimeout`: a child has to wait as long as a parent takes for its own first pieces."""
 
+import math
 from collections.abc import Iterator
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import DurationFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, PIECE, TITLES
+from dfly_analysis.quantities import interval_text
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
-from dfly_analysis.recommendation.piece_timeout import range_text, rounded_up
+from dfly_analysis.recommendation.piece_timeout import rounded_up
 from dfly_analysis.recommendation.recommendations import NoRecommendation, Recommendation, in_force_text, unknown_value
 from dfly_analysis.units import duration_setting, format_rate, format_size
 
@@ -34,17 +36,17 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     fit, parent_s = context.duration_fit("source", "seedClient"), context.needs["seedClient", PIECE].planned_s
     fitted = isinstance(fit, DurationFit)
     if isinstance(fit, DurationFit):
-        found = fit.quantile(context.piece_bytes, _QUANTILE, LEVEL)
-        most = parent_s if parent_s is not None else found.high
+        found = fit.quantile(context.piece_bytes, _QUANTILE).up_to(fit.seen_s(context.piece_bytes))
+        most = parent_s if parent_s is not None else found.high if math.isfinite(found.high) else found.value
         silence = Interval(min(found.value, most), min(found.low, most), min(found.high, most))
     elif not observed or parent_s is None or in_force >= rounded_up(parent_s):
         return NoRecommendation(KEY, fit.reason, fit.collect, role)
     else:
         silence = Interval(parent_s, in_force, parent_s)
     if in_force >= (silence.high if observed else silence.value):
-        enough = message("it is long enough: the first pieces of a parent take {time}", time=range_text(silence))
+        enough = message("it is long enough for the first pieces of a parent: {time}", time=interval_text(silence, "s"))
         return NoRecommendation(KEY, join([in_force_text(current), enough], "; "), "", role)
-    proposed_s = rounded_up(HEADROOM * silence.high if fitted else silence.high)
+    proposed_s = rounded_up(silence.high)
     now = context.bandwidth_bps("seedClient", in_force or proposed_s)
     return Recommendation.of(
         current, KEY, _reasons(context, silence, now, fitted=fitted), proposed=duration_setting(proposed_s), unit="s", low=silence.low,
@@ -59,11 +61,11 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
 
 
 def _reasons(context: Context, silence: Interval, now_bps: float | None, *, fitted: bool) -> Iterator[Message]:
-    values = {"piece": format_size(context.piece_bytes), "time": range_text(silence)}
+    values = {"piece": format_size(context.piece_bytes), "time": interval_text(silence, "s")}
     if fitted:
-        yield message("a parent announces its first {piece} piece after up to {time} (fitted)", **values)
+        yield message("time until a parent announces its first {piece} piece: {time} (fitted)", **values)
     else:
-        yield message("a parent announces its first {piece} piece after up to {time} (its timeout)", **values)
+        yield message("time until a parent announces its first {piece} piece: {time} (its timeout)", **values)
     if in_flight := context.pieces_in_flight("seedClient"):
         yield message("the parent fetches {n} pieces at the same time", n=in_flight)
     yield message("a child that gives up earlier blocks its parents and falls back to the registry")

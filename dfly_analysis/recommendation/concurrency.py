@@ -3,7 +3,7 @@
 import math
 
 from dfly_analysis.models import CapacityFit
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, PIECE, ReducedConcurrency
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 
@@ -67,7 +67,7 @@ def _within_timeout(need: Requirement, capacity: CapacityFit, seen: int) -> Redu
     times = [slowed(capacity, n * layers) for n in range(1, seen)]
     low, high = (
         max((n for n, factor in enumerate(times, start=1) if needed_s * factor <= timeout_s), default=0)
-        for needed_s in (HEADROOM * need.needed.high, need.needed.value)
+        for needed_s in (need.needed.high, need.needed.value)
     )
     slots, link_bps = low or high, capacity.bandwidth_bps.value
     if not slots:

@@ -20,9 +20,6 @@ CLIENT_ROLES = ("seedClient", "client")
 TITLES = {"seedClient": message("seed client"), "client": message("client")}
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
-HEADROOM = 1.2
-# The end of this interval is what is set: beyond it the distributions disagree too much for the value to mean anything.
-LEVEL = 0.8
 COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
 
 # The fit asks for more; timeouts were seen, but there is no fit; the target is met; nothing timed out; only the disagreement of distributions
@@ -58,9 +55,11 @@ class TimeoutRequirement:
     any_timeout: bool  # whether any piece timed out at all, as far as pieces, tasks and findings show
     origin: str | None = None  # ``source`` or ``parent``: the one whose distribution asks for most
     duration_fit: DurationFit | NotFitted | None = None
-    needed: Interval | None = None  # seconds, 80 %
+    needed: Interval | None = None  # seconds; without an upper end where that lies beyond what was seen
     proposed_s: float | None = None
-    limited_by: Literal["", "step", "ceiling"] = ""  # what holds the proposal below the upper end of what is needed
+    limited_by: Literal["", "step", "ceiling"] = (
+        ""  # why the proposal is the next step and not the upper end of what is needed
+    )
 
     @property
     def planned_s(self) -> float | None:

@@ -11,9 +11,9 @@ from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval, NotFitted, wilson
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import CapacityFit, DurationFit
+from dfly_analysis.quantities import interval_text
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, TITLES, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
-from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
 from dfly_analysis.recommendation.transfer_times import MARGIN
 from dfly_analysis.units import duration_setting, format_duration, format_rate, format_share, format_size
@@ -71,7 +71,7 @@ def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterato
         yield message("shorter connections are reset less often, and the link stays fully used")
         return
     if (needed := context.needs[reduced.role, PIECE].needed) is not None:
-        time = range_text(needed)
+        time = interval_text(needed, "s")
         yield message("with the current number {key} would have to be {time}, which is too long", key=PIECE, time=time)
     timeout = duration_setting(reduced.timeout_s or 0.0)
     yield message("with {slots} in flight {timeout} is enough: set both together", slots=reduced.slots, timeout=timeout)

@@ -1,15 +1,16 @@
 """`download.pieceTimeout` of seed client and client: long enough for the slowest piece that a layer may not lose."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal
 
-from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.estimates import FACTOR, Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.layer_failure import LONGEST_S
-from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, HEADROOM, LEVEL, PIECE, TITLES, WRITE
+from dfly_analysis.quantities import interval_text
+from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, TITLES, WRITE
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
@@ -23,10 +24,12 @@ _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
 _STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
 _MIN_LAYER_BYTES = 64 * 2**20
 _LIMIT_FACTOR = 4.0
-# One step at a time: four times the estimate shows the tail that the distributions only extrapolate; the next run is fitted again.
-_ESTIMATE_FACTOR = 4.0
+_ESTIMATE_FACTOR = (
+    4.0  # of a step: the next run shows the tail that the distributions only extrapolate, and is fitted again
+)
+_ROOM = 1.2  # of a rule of thumb above the mean
 _COLLECTOR_S = 1800.0
-_WIDE, _VERY_WIDE = 4.0, 10.0
+_WIDE = 4.0
 _FEW = 30  # so few finished attempts say little of the slowest
 _NEAR = 1.5  # an answer this many times the longest time seen still leans on the data
 _PARENT_BODY_IN_WRITE_SINCE = "v1.0.22"
@@ -39,16 +42,20 @@ def advise(context: Context) -> Iterator[Recommendation | NoRecommendation]:
     return (change_or_reason(context, context.needs[role, PIECE]) for role in CLIENT_ROLES)
 
 
-def range_text(interval: Interval, text_of: Callable[[float], str] = format_duration) -> Message:
-    """Return an interval as text, e.g. ``67.4 s (61.8 s to 3 min 18 s)``."""
-    value, low, high = text_of(interval.value), text_of(interval.low), text_of(interval.high)
-    return message("{value} ({low} to {high})", value=value, low=low, high=high)
-
-
 def rounded_up(seconds: float) -> float:
     """Return the next value that people write: by 5 s from 10 s to a minute, by 30 s to five minutes, then by minutes."""
-    step = 5.0 if seconds <= 60.0 else 30.0 if seconds <= 300.0 else 60.0
+    step = _step_s(seconds)
     return max(10.0, math.ceil(seconds / step - 1e-9) * step)
+
+
+def rounded_down(seconds: float) -> float:
+    """Return the last value that people write, up to some seconds, at least 10 s."""
+    step = _step_s(seconds)
+    return max(10.0, math.floor(seconds / step + 1e-9) * step)
+
+
+def _step_s(seconds: float) -> float:
+    return 5.0 if seconds <= 60.0 else 30.0 if seconds <= 300.0 else 60.0
 
 
 def required_timeouts(context: Context) -> dict[tuple[str, str], Requirement]:
@@ -99,30 +106,38 @@ def _required(context: Context, role: str, key: str) -> Requirement:
     for origin, fit in fits:
         if isinstance(fit, DurationFit):
             correlation = context.retry_failure_correlation(origin)
-            needed = timeout_for_target(fit, layer, context.target, LEVEL, retry_failure_correlation=correlation)
+            needed = timeout_for_target(fit, layer, context.target, retry_failure_correlation=correlation)
             requested.append((needed, origin, fit))
     if not requested:
         origin, missing = fits[0]
         return _by_rule_of_thumb(context, replace(need, verdict="not_fitted", origin=origin, duration_fit=missing))
     needed, origin, fit = max(requested, key=lambda item: (item[0].high, item[0].value))
-    return _from_fit(context, replace(need, verdict="meets", origin=origin, duration_fit=fit, needed=needed), needed)
+    need = replace(need, verdict="meets", origin=origin, duration_fit=fit)
+    return _from_fit(context, need, needed, fit.seen_s(context.piece_bytes))
 
 
-def _from_fit(context: Context, need: Requirement, needed: Interval) -> Requirement:
-    in_force = need.in_force_s
-    wanted = rounded_up(min(HEADROOM * needed.high, LONGEST_S))
-    step = rounded_up(min(_ESTIMATE_FACTOR * needed.value, LONGEST_S))
-    most = min(step, _longest_sensible_s(context, need.role))
-    limited_by: Literal["", "step", "ceiling"] = "" if wanted <= most else "step" if most == step else "ceiling"
-    raised = replace(need, verdict="raise", proposed_s=min(wanted, most), limited_by=limited_by)
+def _from_fit(context: Context, need: Requirement, estimate: Interval, seen_s: float | None) -> Requirement:
+    """Propose the upper end of what is needed; where that is not known, the next step, after which another run shows more."""
+    in_force, ceiling = need.in_force_s, _longest_sensible_s(context, need.role)
+    needed = estimate.up_to(seen_s)
+    step = min(_ESTIMATE_FACTOR * needed.value, math.inf if seen_s is None else FACTOR * seen_s)
+    wanted = rounded_up(needed.high) if needed.is_known else max(rounded_down(step), rounded_up(needed.low))
+    limited_by: Literal["", "step", "ceiling"] = "" if needed.is_known and wanted <= ceiling else "step"
+    limited_by = "ceiling" if limited_by and (needed.is_known or needed.value > ceiling) else limited_by
+    if limited_by == "step":
+        needed = replace(needed, high=math.inf)
+    need = replace(need, needed=needed, limited_by=limited_by)
+    raised = replace(need, verdict="raise", proposed_s=min(wanted, ceiling))
     if in_force is None:
         return raised if need.any_timeout else replace(need, verdict="unknown_value")
-    # Where nothing timed out, the estimate alone has to exceed the value in force: no alarm from a wide interval.
+    # No alarm from a wide interval: where nothing timed out, the estimate has to exceed the value in force; where what is needed is not
+    # known, a task has to have failed by a timeout.
+    lost = context.failed_tasks(TIMEOUT, need.role) > 0 or not context.one("SELECT count(*) FROM tasks WHERE role = ?", [need.role])[0]  # fmt: skip
     if in_force >= (needed.high if need.any_timeout else needed.value):
         return replace(need, verdict="no_timeout" if need.failed_tasks and not need.any_timeout else "meets")
-    if in_force < min(wanted, most):
+    if in_force < min(wanted, ceiling) and (limited_by != "step" or lost or in_force < needed.low):
         return raised
-    return replace(need, verdict="step" if in_force >= needed.value else "ceiling")
+    return replace(need, verdict="step" if limited_by == "step" or in_force >= needed.value else "ceiling")
 
 
 def _by_rule_of_thumb(context: Context, need: Requirement) -> Requirement:
@@ -138,7 +153,7 @@ def _by_rule_of_thumb(context: Context, need: Requirement) -> Requirement:
         WHERE role = ? AND outcome = 'ok' AND origin = 'source' AND size_bytes >= ? AND duration_s > 0"""
     rate, in_flight = context.one(layer_rate, [need.role, _MIN_LAYER_BYTES])[0], context.pieces_in_flight(need.role)
     if rate and in_flight:
-        wanted = max(wanted, HEADROOM * in_flight * context.piece_bytes / rate)
+        wanted = max(wanted, _ROOM * in_flight * context.piece_bytes / rate)
     proposed = min(rounded_up(wanted), _longest_sensible_s(context, need.role))
     return need if need.in_force_s >= proposed else replace(need, verdict="thumb", proposed_s=proposed)
 
@@ -151,10 +166,11 @@ def change_or_reason(context: Context, need: Requirement, *first: Message) -> Re
     # A rule of thumb has no upper end: what timed out shows only that more is needed.
     low, high = (in_force or 0.0, math.inf)
     if need.needed:
-        low, high = (min(edge * factor, LONGEST_S) for edge in (need.needed.low, need.needed.high))
+        low, high = min(need.needed.low * factor, LONGEST_S), need.needed.high * factor
+        high = high if high <= proposed_s else math.inf
     most, fit = 0, need.duration_fit
     if isinstance(fit, DurationFit):
-        mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s, LEVEL).high
+        mean = context.n_pieces * fit.timeout_rate(context.piece_bytes, proposed_s).high
         most = math.ceil(mean + 3.0 * math.sqrt(mean))
     check = message(
         "set it, preheat a layer of {size} again, then run `dfly-analysis diagnose` on the new logs: at most {most:,} of {pieces:,} pieces "
@@ -172,6 +188,10 @@ def change_or_reason(context: Context, need: Requirement, *first: Message) -> Re
     )  # fmt: skip
 
 
+def _slowest(context: Context, fit: DurationFit) -> str:
+    return interval_text(fit.quantile(context.piece_bytes, 0.999).up_to(fit.seen_s(context.piece_bytes)), "s")
+
+
 def _confidence(context: Context, need: Requirement) -> Confidence:
     """Return how sure a proposal is: how far it lies beyond the data, and whether timeouts were the trouble."""
     fit = need.duration_fit
@@ -179,7 +199,7 @@ def _confidence(context: Context, need: Requirement) -> Confidence:
         return "low"
     spread, seen_s = need.needed.high / need.needed.low, fit.extrapolates_beyond_s
     near = seen_s is None or need.needed.value <= _NEAR * seen_s
-    few, unsure = fit.n - fit.n_censored < _FEW, spread > _VERY_WIDE and not (near and need.limited_by == "step")
+    few, unsure = fit.n - fit.n_censored < _FEW, need.limited_by == "step" and not near
     if few or unsure or context.beyond_sizes_seen(need.origin or "source"):
         return "low"
     loose = fit.goodness.get("km_distance", 0.0) > fit.goodness.get("km_distance_expected", math.inf)
@@ -194,7 +214,7 @@ def _layer_failure(context: Context, need: Requirement, timeout_s: float | None,
     if timeout_s is None or not isinstance(fit, DurationFit):
         return None
     layer = context.layer(need.role)
-    return layer_failure_rate(fit, layer, timeout_s, LEVEL, competing=competing, retry_failure_correlation=correlation)
+    return layer_failure_rate(fit, layer, timeout_s, competing=competing, retry_failure_correlation=correlation)
 
 
 def _time_factor(context: Context, role: str) -> float:
@@ -227,25 +247,25 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
         yield _rule_of_thumb_reason(context, need)
         return
     yield message(
-        "99.9 % of attempts at a {piece} piece from {origin} take at most {slowest} (distribution {model}, {n:,} attempts, {censored:,} of "
+        "time within which 99.9 % of attempts at a {piece} piece from {origin} finish: {slowest} (distribution {model}, {n:,} attempts, {censored:,} of "
         "them right-censored)", piece=format_size(context.piece_bytes), origin=_ORIGINS[need.origin or "source"], model=fit.model, n=fit.n,
-        slowest=range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL)), censored=fit.n_censored,
+        slowest=_slowest(context, fit), censored=fit.n_censored,
     )  # fmt: skip
     if need.needed is not None:
         yield message(
-            "a failure rate of {target} for layers of {layer} ({pieces:,} pieces, passes: {passes}) requires a timeout of {needed}, {level} interval",
+            "a failure rate of {target} for layers of {layer} ({pieces:,} pieces, passes: {passes}) requires a timeout of {needed}",
             target=format_share(context.target), layer=format_size(context.size_bytes), pieces=context.n_pieces,
-            passes=context.layer(need.role).passes, needed=range_text(need.needed), level=format_share(LEVEL),
+            passes=context.layer(need.role).passes, needed=interval_text(need.needed, "s"),
         )  # fmt: skip
         if not need.limited_by:
-            yield message("the proposal is the upper end times {factor:g}, rounded up", factor=HEADROOM)
+            yield message("the proposal is the upper end, rounded up")
     for timeout_s in (in_force, proposed_s):
         layer = _layer_failure(context, need, timeout_s)
         if timeout_s is not None and layer is not None:
             yield message(
-                "at {timeout}, {attempts} of attempts time out, and timeouts fail {layers} of such layers ({level} interval)",
-                timeout=duration_setting(timeout_s), layers=range_text(layer, format_share), level=format_share(LEVEL),
-                attempts=format_share(fit.timeout_rate(context.piece_bytes, timeout_s, LEVEL).value),
+                "at {timeout}, {attempts} of attempts time out, and timeouts fail {layers} of such layers",
+                timeout=duration_setting(timeout_s), layers=interval_text(layer, "share"),
+                attempts=interval_text(fit.timeout_rate(context.piece_bytes, timeout_s), "share"),
             )  # fmt: skip
     yield from _retry_assumptions(context, need)
     yield from _prediction_limits(context, need, fit, proposed_s)
@@ -262,7 +282,7 @@ def _retry_assumptions(context: Context, need: Requirement) -> Iterator[Message]
         share = format_share(DEFAULT_RETRY_CORRELATION.high)
         yield message("the upper ends assume that {share} of failures repeat in the next pass (not measured)", share=share)  # fmt: skip
     else:
-        share = range_text(correlation, format_share)
+        share = interval_text(correlation, "share")
         yield message("{share} of failures repeat in the next pass, measured in this run", share=share)
 
 
@@ -274,12 +294,14 @@ def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, pr
     if longest is not None and need.needed is not None and need.needed.value > longest:
         yield message("extrapolated beyond {time}, the longest observed time", time=format_duration(longest))
     if need.limited_by == "step":
-        yield message("the models disagree beyond the observed times: four times the estimate is proposed, then measure again")  # fmt: skip
+        yield message("how much more is needed is not known yet, because no time that long was observed: {time} is the next step, by a rule of thumb; then measure again", time=duration_setting(proposed_s))  # fmt: skip
     if need.limited_by == "ceiling":
         yield message("the proposal is limited, because a piece with its retries has to end before {key}", key=COLLECTOR)  # fmt: skip
     if need.role in context.reduced_concurrency and need.needed is not None:
         factor, n = _time_factor(context, need.role), context.reduced_concurrency[need.role].slots
-        needed = range_text(Interval(*(factor * end for end in (need.needed.value, need.needed.low, need.needed.high))))
+        needed = interval_text(
+            Interval(*(factor * end for end in (need.needed.value, need.needed.low, need.needed.high))), "s"
+        )
         yield message("with the recommended {n} pieces in flight it has to be {needed}", n=n, needed=needed)
     whole = _layer_failure(context, need, proposed_s, competing=True)
     if whole is not None and whole.value > context.target:
@@ -320,12 +342,14 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
     in_force = need.in_force_s
     predicted, now = _layer_failure(context, need, in_force), in_force_text(need.current)
     if predicted is None or in_force is None:
-        slowest = range_text(fit.quantile(context.piece_bytes, 0.999, LEVEL))
-        yield from (now, message("99.9 % of attempts take at most {slowest}", slowest=slowest))
+        yield from (
+            now,
+            message("time within which 99.9 % of attempts finish: {slowest}", slowest=_slowest(context, fit)),
+        )
         return
     prediction = message(
         "at {timeout}, timeouts fail {share} of layers of {size} (prediction; target {target})", size=format_size(context.size_bytes),
-        timeout=duration_setting(in_force), share=format_share(predicted.value), target=format_share(context.target),
+        timeout=duration_setting(in_force), share=interval_text(predicted, "share"), target=format_share(context.target),
     )  # fmt: skip
     if need.verdict == "meets":
         yield from (message("the current value meets the target"), prediction, now)
@@ -333,8 +357,11 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
         yield from (_no_timeout_text(context, need), now, prediction)
     elif need.verdict == "step":
         yield from (now, prediction)
-        needed = range_text(need.needed) if need.needed is not None else ""
-        yield message("the model requires {needed}, which only a new run can narrow", needed=needed)
+        needed = interval_text(need.needed, "s") if need.needed is not None else ""
+        yield message(
+            "the model requires {needed}; only a longer run shows more, and no task failed by this timeout",
+            needed=needed,
+        )
     else:
         yield from (now, prediction)
         if rate := context.bandwidth_bps(need.role, in_force):

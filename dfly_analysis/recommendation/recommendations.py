@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from dfly_analysis.config.setting import Setting, helm_path_of
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
+from dfly_analysis.quantities import figure, range_text
 
 Confidence = Literal["high", "medium", "low"]
 Topic = Literal["network", "resources", "storage", "compression"]
@@ -29,10 +31,11 @@ class Recommendation:
     """One setting to change.
 
     `key` is that of the component's own configuration, `helm_path` that of the chart's values, `proposed` as the configuration takes
-    it; `low` and `high` bound it in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``), infinite where unbounded.
+    it; `low` and `high` are the 95 % interval of what is needed in `unit` (``s``, ``B/s``, ``bytes``, ``cores``, ``percent`` or ``1``); `high` is infinite where the need is not known.
     `because` has the reasons joined by semicolons, `findings` the ids of those that support it. `demanded_bandwidth_bps` is what it
     demands from the registry for the requested size, `rule_of_thumb` what the article or the documentation recommends, `layer_failure_now`
-    and `layer_failure_then` the probability that a timeout fails a layer of the requested size; None without a fit.
+    and `layer_failure_then` the probability that a timeout fails a layer of the requested size; None without a fit. `addresses_primary_cause` is whether it acts on the cause of most
+    failures; others prevent what may fail next.
     """
 
     key: str
@@ -51,6 +54,7 @@ class Recommendation:
     rule_of_thumb: str | None = None
     layer_failure_now: Interval | None = None
     layer_failure_then: Interval | None = None
+    addresses_primary_cause: bool = False
 
     @classmethod
     def of(cls, current: Setting, key: str, reasons: Iterable[str], **fields: Any) -> Recommendation:
@@ -59,6 +63,13 @@ class Recommendation:
         now = Current(None if current.value is None else str(current.value), current.layer, current.source)
         because = join([in_force_text(current), *reasons], "; ")
         return cls(key, current.role, helm_path, now, because=because, **fields)
+
+    @property
+    def need(self) -> Message:
+        """What the value has to be, in words: its 95 % interval, or that only a lower bound is known."""
+        if math.isfinite(self.high):
+            return message("needed: {interval} (95 % interval)", interval=range_text(self.low, self.high, self.unit))
+        return message("needed: not known yet, at least {value}", value=figure(self.low, self.unit))
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -101,6 +112,10 @@ class Estimate:
     ) -> Estimate:  # fmt: skip
         ends = (float(interval.value), float(interval.low), float(interval.high))
         return cls(topic, role, what, *ends, unit, basis, confidence, because, check)
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.value, self.low, self.high)
 
 
 Item = Recommendation | NoRecommendation | Estimate | str

@@ -158,7 +158,7 @@ def _memory(given: _Evidence) -> Iterator[Recommendation]:
     if raised:
         confidence: Confidence = "medium" if given.memory else "low"
         reasons = list(_limit_reasons(given))
-        yield given.change(MEMORY, reasons, size_setting(proposed), "bytes", limit, 2 * proposed, confidence)
+        yield given.change(MEMORY, reasons, size_setting(proposed), "bytes", limit, math.inf, confidence)
     requested, most = given.context.setting(REQUEST, given.role).size_bytes, max(proposed, set_now, limit)
     request = round_gib(min(max(float(given.usual_request), _ROOM * used[0] if used else 0.0), most / 2.0), _STEPS)
     if requested is not None and requested < request and (raised or given.memory):
@@ -167,7 +167,9 @@ def _memory(given: _Evidence) -> Iterator[Recommendation]:
             message("processes killed: {n:,}; pods above their request are evicted first", n=n), *([_resident_text(used)] if used else []),
             message("the proposal is from {source}, at most half of the limit", source=source),
         ]  # fmt: skip
-        yield given.change(REQUEST, reasons, size_setting(request), "bytes", used[0] if used else request / 2.0, most)
+        yield given.change(
+            REQUEST, reasons, size_setting(request), "bytes", used[0] if used else request / 2.0, math.inf
+        )
 
 
 def _rule_of_thumb(role: str) -> Message:
@@ -221,7 +223,7 @@ def _cpu(given: _Evidence) -> Iterator[Recommendation]:
         message("a process throttled at its CPU limit is slow without an error in its log"),
         message("the proposal is twice the limit or the value of the sizing guide of Dragonfly, whichever is larger"),
     ]  # fmt: skip
-    yield given.change(CPU, reasons, str(proposed), "cores", limit, max(proposed, guide.article_shares(role).limit_cpu))
+    yield given.change(CPU, reasons, str(proposed), "cores", used.low, math.inf)
 
 
 def _no_recommendation(given: _Evidence) -> NoRecommendation:

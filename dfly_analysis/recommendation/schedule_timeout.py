@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DurationFit
+from dfly_analysis.quantities import interval_text
 from dfly_analysis.recommendation import recommendations
-from dfly_analysis.recommendation.context import CLIENT_ROLES, HEADROOM, LEVEL, TITLES
+from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES
 from dfly_analysis.recommendation.context import RecommendationContext as Context
-from dfly_analysis.recommendation.piece_timeout import range_text
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
 from dfly_analysis.units import duration_setting, format_duration, format_size
 
@@ -30,9 +30,9 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
     fit, in_flight = context.duration_fit("source", role), context.pieces_in_flight(role)
     if isinstance(fit, DurationFit) and in_flight:
         # A round takes at least median pieces, as many at a time as are set.
-        waves, piece = math.ceil(context.n_pieces / in_flight), fit.quantile(context.piece_bytes, 0.5, LEVEL)
+        waves, piece = math.ceil(context.n_pieces / in_flight), fit.quantile(context.piece_bytes, 0.5)
         whole = Interval(waves * piece.value, waves * piece.low, waves * piece.high)
-    wanted = HEADROOM * whole.high if whole is not None and math.isfinite(whole.high) else 0.0
+    wanted = whole.high if whole is not None and math.isfinite(whole.high) else 0.0
     proposed_s = max(USUAL_S, math.ceil(wanted / 3600.0) * 3600.0)
     if in_force is None:
         return recommendations.unknown_value(KEY, current)
@@ -44,7 +44,7 @@ def _of_role(context: Context, role: str) -> Recommendation | NoRecommendation:
         reason = message("no stream to the scheduler timed out, and the time of a round is not known")
         collect = message("client logs with piece start and finish lines, and {key}", key=context.concurrency(role).key)
     else:
-        reason = message("a round over a layer takes {time}, and no stream timed out", time=range_text(whole))
+        reason = message("no stream timed out; time of a round over a layer: {time}", time=interval_text(whole, "s"))
     return NoRecommendation(KEY, join([in_force_text(current), reason], "; "), collect, role)
 
 
@@ -68,7 +68,7 @@ def _raise(context: Context, role: str, whole: Interval | None, observed: tuple[
         confidence = "medium"
     return Recommendation.of(
         current, KEY, _reasons(context, role, whole, observed, proven=proven), proposed=duration_setting(proposed_s), unit="s",
-        low=whole.low if whole is not None else in_force, high=proposed_s, confidence=confidence, findings=observed,
+        low=whole.low if whole is not None else in_force, high=math.inf, confidence=confidence, findings=observed,
         how_to_check=message("set it, repeat the preheat and the pulls, then run `dfly-analysis diagnose`: tokio_stream_elapsed is absent"),
         rule_of_thumb=message("{value}, the chart's value since 1.3.27", value=duration_setting(USUAL_S)),
     )  # fmt: skip
@@ -79,9 +79,12 @@ def _reasons(context: Context, role: str, whole: Interval | None, observed: tupl
         values = {"role": TITLES[role], "findings": format_list(observed)}
         yield message("the {role} timed out waiting for the scheduler: {findings}", **values)
     if whole is not None:
-        size, time = format_size(context.size_bytes), range_text(whole)
-        yield message("a round over a layer of {size} takes at least {time} (fitted)", size=size, time=time)
+        size, time = format_size(context.size_bytes), interval_text(whole, "s")
+        yield message("least time of a round over a layer of {size}: {time} (fitted)", size=size, time=time)
     yield message("this timeout also runs while pieces are fetched, so the next message of a longer round fails")
-    yield message("{default} is the default of later releases", default=format_duration(USUAL_S))
+    yield message(
+        "the proposal is a rule of thumb, not computed from this run: {default} is the default of later releases",
+        default=format_duration(USUAL_S),
+    )
     if observed and not proven:
         yield message("a scheduler that does not answer at all needs a check first")

@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from statistics import NormalDist
 from typing import Any
 
 from dfly_analysis.catalog.sizing_guide import documented_sizing, load_sizing_guide
-from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.estimates import LEVEL, Interval, NotFitted
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.recommendation import recommendations
@@ -53,7 +54,8 @@ class _Demand:
     busiest_bytes: int
     all_bytes: int
     largest_layer_bytes: int
-    needed: Interval  # low: nothing is left to garbage collection; high: all layers are on one host
+    hosts: int
+    needed: Interval  # low: nothing is left to garbage collection; high: the layers fall unevenly on the hosts
     high_threshold: float
     low_threshold: float
     volume_bytes: int | None
@@ -89,10 +91,12 @@ def _demand(context: Context, role: str) -> _Demand:
     query = """
         WITH blobs AS (SELECT host, task_id, max(size_bytes) AS size_bytes FROM tasks WHERE role = ? GROUP BY host, task_id)
         SELECT max(size_bytes), (SELECT max(total) FROM (SELECT sum(size_bytes) AS total FROM blobs WHERE host IS NOT NULL GROUP BY host)),
-            (SELECT sum(size_bytes) FROM (SELECT max(size_bytes) AS size_bytes FROM blobs GROUP BY task_id)) FROM blobs"""
-    largest, busiest, together = (int(size or 0) for size in context.one(query, [role]))
+            sum(size_bytes) FILTER (is_first), sum(size_bytes::DOUBLE ** 2) FILTER (is_first), count(DISTINCT host)
+        FROM (SELECT *, row_number() OVER (PARTITION BY task_id ORDER BY size_bytes DESC) = 1 AS is_first FROM blobs)"""
+    largest, busiest, together, squares, hosts = (int(size or 0) for size in context.one(query, [role]))
     largest = max(context.size_bytes, largest)
     kept = max(busiest, largest)
+    unevenly = max(kept, _fullest(together, squares, hosts))
     high, low = _threshold(context, role, HIGH, _USUAL_HIGH), _threshold(context, role, LOW, _USUAL_LOW)
     needed = max(kept / low, largest / (1.0 - high)) * (1.0 - 1e-9)
     total, used = (context.gauge_by_host(metric, role) for metric in (_DISK, _USED))
@@ -103,8 +107,16 @@ def _demand(context: Context, role: str) -> _Demand:
     full = context.failed_tasks(_FINDING, role)
     if not context.failed_tasks(_FINDING):
         full = int(role == "seedClient" and bool(context.present(_FINDING)))
-    ends = Interval(needed, float(kept), max(needed, (together + largest) / low))
-    return _Demand(role, full, busiest, together, largest, ends, high, low, volume, disks)
+    ends = Interval(needed, float(kept), max(needed, unevenly / low))
+    return _Demand(role, full, busiest, together, largest, hosts, ends, high, low, volume, disks)
+
+
+def _fullest(total: float, squares: float, hosts: int) -> float:
+    """Return the bytes on the fullest of some hosts, 97.5 %, where each blob falls on any of them; from the sum of sizes and of their squares."""
+    if hosts < 2:
+        return total
+    z = NormalDist().inv_cdf(1.0 - (1.0 - LEVEL) / 2.0 / hosts)
+    return min(total, total / hosts + z * math.sqrt(squares * (hosts - 1)) / hosts)
 
 
 def _threshold(context: Context, role: str, key: str, usual: float) -> float:
@@ -127,7 +139,7 @@ def _change(context: Context, demand: _Demand, key: str, reasons: list[Message],
 
 
 def _volume(context: Context, demand: _Demand) -> Recommendation:
-    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, round_gib(demand.needed.value, _SIZES)
+    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, round_gib(demand.needed.high, _SIZES)
     reasons = [message("{n:,} tasks failed because a disk was full", n=demand.full)] if demand.full else []
     if disk is not None:
         reasons.append(_disk_text(disk))
@@ -140,7 +152,7 @@ def _volume(context: Context, demand: _Demand) -> Recommendation:
             "garbage collection starts at {high:.0f} % and stops at {low:.0f} %: what is kept has to fit below, and a layer of {layer} above",
             high=100 * demand.high_threshold, low=100 * demand.low_threshold, layer=format_size(demand.largest_layer_bytes),
         ),
-        message("the upper end assumes that all layers are on one host"),
+        message("the upper end is the fullest of {n:,} hosts if the layers fall on them by chance", n=demand.hosts),
     ]  # fmt: skip
     thumb = None
     if documented is not None:
@@ -148,7 +160,7 @@ def _volume(context: Context, demand: _Demand) -> Recommendation:
         thumb = message("{size} for each seed client ({source})", size=size, source=load_sizing_guide().source)
     return _change(
         context, demand, VOLUME, reasons, proposed=size_setting(proposed), unit="bytes", low=demand.needed.low,
-        high=max(float(proposed), demand.needed.high), how_to_check=join([_CHECK, _CLAIMS], "; "), rule_of_thumb=thumb,
+        high=demand.needed.high, how_to_check=join([_CHECK, _CLAIMS], "; "), rule_of_thumb=thumb,
     )  # fmt: skip
 
 
@@ -194,7 +206,10 @@ def _no_recommendation(context: Context, demand: _Demand) -> NoRecommendation | 
     elif role == "client":
         return None
     elif isinstance(writes, NotFitted):
-        reason, collect = message("no disk was full: {reason}", reason=writes.reason), writes.collect
+        reason, collect = (
+            message("no disk was full; the write speed is not known: {reason}", reason=writes.reason),
+            writes.collect,
+        )
     elif isinstance(writes, StorageFit):
         reason, collect = message("no disk was full, and the write speed is known"), ""
     else:

@@ -10,23 +10,14 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message, plural
+from dfly_analysis.quantities import NOTHING, figure, interval_text, known_value, plain, range_text
 from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import (
-    BASES,
-    CONFIDENCES,
-    NOTHING,
-    ROLES,
-    TOPICS,
-    figure,
-    interval_text,
-    plain,
-    range_text,
-)
+from dfly_analysis.reporting.labels import BASES, CONFIDENCES, ROLES, TOPICS
 from dfly_analysis.units import parse_duration
 
 MAX_LAYERS = 8
@@ -54,7 +45,7 @@ def sizing_of(advice: Advice) -> MultiInputView:
 def _topic(advice: Advice, topic: str) -> TableView:
     rows = tuple(
         (
-            one.what, ROLES.get(one.role, NOTHING), figure(one.value, one.unit),
+            one.what, ROLES.get(one.role, NOTHING), known_value(one.interval, one.unit),
             NOTHING if one.low == one.high else range_text(one.low, one.high, one.unit),
             BASES[one.basis], CONFIDENCES[one.confidence], one.because,
         )

@@ -10,9 +10,10 @@ from dfly_analysis.comparison.compare import TITLES
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
+from dfly_analysis.quantities import figure, interval_text
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import CAUSES, LAYERS, ROLES, figure, interval_text, text_of
+from dfly_analysis.reporting.labels import CAUSES, LAYERS, ROLES, text_of
 from dfly_analysis.reporting.provenance import manifest_with, write_listed
 
 _HEADLINES = {

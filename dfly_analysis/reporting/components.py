@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dfly_analysis.messages import Message, is_translated, message, plural, translate
+from dfly_analysis.quantities import figure, range_text
 from dfly_analysis.reporting.labels import (
     CAUSES,
     CONFIDENCES,
@@ -18,9 +19,7 @@ from dfly_analysis.reporting.labels import (
     REMEDIES,
     ROLES,
     SEVERITIES,
-    figure,
     moment,
-    range_text,
     readable_duration,
 )
 

@@ -70,12 +70,21 @@ def _fit(name: str, fit: Any) -> dict[str, Any]:
     if hasattr(fit, "notes"):
         shown["notes"] = fit.notes
     if hasattr(fit, "common_quantiles"):
-        shown["quantiles"] = fit.common_quantiles()
+        shown["quantiles"] = [_stated(fit, row) for row in fit.common_quantiles()]
     if getattr(fit, "calibration", None) is not None:
         shown["calibration"] = fit.calibration
     if hasattr(fit, "bins"):
         shown["bins"] = fit.bins
     return shown
+
+
+def _stated(fit: Any, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a quantile without what lies beyond `FACTOR` times the longest time seen."""
+    from dfly_analysis.estimates import Interval
+
+    found = Interval(row["value_s"], row["low_s"], row["high_s"]).up_to(fit.seen_s(row["size_bytes"]))
+    value = found.value if found.value == row["value_s"] else None
+    return {**row, "value_s": value, "low_s": found.low, "high_s": found.high}
 
 
 def recommend_json(advice: Advice) -> dict[str, Any]:

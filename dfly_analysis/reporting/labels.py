@@ -1,16 +1,15 @@
 """Texts for ids (causes, roles, outcomes, layers of settings) and for numbers with their units."""
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
-from dfly_analysis.estimates import Interval
-from dfly_analysis.messages import Message, message
-from dfly_analysis.units import format_duration, format_rate, format_share, format_size, parse_duration
+from dfly_analysis.messages import Message
+from dfly_analysis.quantities import NOTHING, figure
+from dfly_analysis.units import parse_duration
 
 _TEXTS = yaml.safe_load(Path(__file__).with_name("labels.yaml").read_text("utf-8"))
 
@@ -25,49 +24,6 @@ CONFIDENCES = _texts("confidences")
 SEVERITIES = CONFIDENCES | _texts("severities")
 TOPICS, BASES, CHANGES, UNCERTAINTIES = _texts("topics"), _texts("bases"), _texts("changes"), _texts("uncertainties")
 FILES = _texts("files")
-MIN_SHARE = 1e-5
-NOTHING = "\N{EN DASH}"
-
-
-def interval_text(interval: Interval, unit: str) -> str:
-    """Return a figure with its interval, ``37 % (30 % to 45 %)``; `unit` as `figure` takes it."""
-    high = interval.bound if unit == "s" else interval.high
-    value = figure(interval.value, unit)
-    return message("{value} ({interval})", value=value, interval=range_text(interval.low, high, unit))
-
-
-def range_text(low: float, high: float, unit: str) -> str:
-    """Return a range: ``30 % to 45 %``; ``at most 45 %`` where a share begins at 0, and ``at least 3 s`` without an upper end."""
-    if math.isinf(high) and math.isfinite(low):
-        return message("at least {value}", value=figure(low, unit))
-    if unit == "share" and low < MIN_SHARE:
-        return message("at most {value}", value=figure(high, unit))
-    begin, end = figure(low, unit), figure(high, unit)
-    return begin if unit == "share" and begin == end else message("{low} to {high}", low=begin, high=end)
-
-
-def figure(value: float | None, unit: str) -> str:
-    """Return a number in its unit; a dash where there is none."""
-    if value is None or pd.isna(value):
-        return NOTHING
-    if math.isinf(value):
-        return message("unbounded")
-    if unit == "cores":
-        return message("{n} cores", n=f"{value:.3g}")
-    printed = _PRINTED.get(unit)
-    return printed(value) if printed else plain(value)
-
-
-def plain(value: float) -> str:
-    """Return a number with at most four significant digits, whole numbers whole and grouped."""
-    if not math.isfinite(value):
-        return message("unbounded")
-    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.4g}"
-
-
-_PRINTED: Mapping[str, Callable[[float], str]] = {
-    "share": format_share, "s": format_duration, "bytes": format_size, "B/s": format_rate, "percent": lambda value: f"{plain(value)} %",
-}  # fmt: skip
 
 
 def readable_duration(proposed: str, unit: str) -> str:

@@ -9,11 +9,11 @@ from typing import Any
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import message
+from dfly_analysis.quantities import NOTHING, figure, interval_text
 from dfly_analysis.recommendation import make_context
 from dfly_analysis.recommendation.prediction import NoPrediction, predict
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, TableView
-from dfly_analysis.reporting.labels import NOTHING, figure, interval_text
 from dfly_analysis.units import parse_duration, parse_size
 
 SIZES = ("1GiB", "5GiB", "10GiB", "20GiB", "50GiB", "100GiB")
@@ -42,7 +42,7 @@ def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], 
                 interval_text(predicted.now, "share") if predicted.now else NOTHING,
             )
         )
-    notes = (message("With the required timeout, at most {target} of the layers time out. Its interval is an 80 % interval.", target=figure(target, "share")),)  # fmt: skip
+    notes = (message("With the required timeout, at most {target} of the layers time out.", target=figure(target, "share")),)  # fmt: skip
     return TableView(headings, tuple(rows), notes=notes)
 
 

@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.evidence import message_of
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
-from dfly_analysis.messages import message, plural
+from dfly_analysis.messages import Message, message, plural
+from dfly_analysis.quantities import figure
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.json import coverage_json
-from dfly_analysis.reporting.labels import common_folder, figure
+from dfly_analysis.reporting.labels import CAUSES, common_folder
 from dfly_analysis.units import format_duration, format_size
 
 FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
@@ -58,7 +60,30 @@ class Verdict(View):
     @property
     def is_fragment(self) -> bool:
         """Whether the cause comes from a fragment of a log, where no task is seen as a whole."""
-        return bool(self.diagnosis.alternatives)
+        return bool(self.diagnosis.alternatives) and (not self.n_tasks or self.primary is None)
+
+    @property
+    def headline(self) -> Message:
+        """How many tasks failed, and of what: a verb as strong as the evidence."""
+        values: dict[str, Any] = {"n": self.n_failed, "total": plural("{n} task", "{n} tasks", self.n_tasks)}
+        if self.primary is None or self.primary.cause == "unknown":
+            return (
+                message("{n:,} of {total} failed: unknown cause", **values)
+                if self.primary
+                else message("{n:,} of {total} failed", **values)
+            )
+        values |= {"cause": CAUSES[self.primary.cause], "k": self.primary.tasks}
+        is_all = self.primary.tasks >= self.n_failed
+        match self.diagnosis.strength:
+            case "likely" if is_all:
+                return message("{n:,} of {total} failed, likely cause: {cause}", **values)
+            case "likely":
+                return message("{n:,} of {total} failed, likely cause of {k:,} of them: {cause}", **values)
+            case "possible":
+                return message("{n:,} of {total} failed, possible cause of {k:,} of them: {cause}", **values)
+            case _ if is_all:
+                return message("{n:,} of {total} failed: {cause}", **values)
+        return message("{n:,} of {total} failed: {cause} ({k:,} of {n:,})", **values)
 
     @property
     def line(self) -> str:
@@ -84,7 +109,7 @@ def give_verdict(
         n_tasks=n_tasks,
         n_failed=n_failed,
         primary=primary if n_failed else None,
-        proof=_proof(findings),
+        proof=proof_of(findings),
         others=tuple(share for share in findings.causes if share is not primary and share.tasks),
         confidence=_confidence(dataset, primary),
         advice=advice,
@@ -107,9 +132,11 @@ def _problems(problems: tuple[str, ...]) -> tuple[str, ...]:
     return (*problems[:MAX_PROBLEMS], *([note] if more > 0 else []))
 
 
-def _proof(findings: Diagnosis) -> Finding | None:
+def proof_of(findings: Diagnosis) -> Finding | None:
+    """Return the finding that shows the primary cause in most tasks, a check before a text; where none does, the one with most tasks."""
     shown = [one for one in findings.present() if one.evidence and not one.echo_of and one.severity != "info"]
-    return max(shown, key=lambda one: one.tasks, default=None)
+    own = [one for one in shown if one.cause == findings.primary_cause]
+    return max(own or shown, key=lambda one: (one.tasks, one.id in load_checks()), default=None)
 
 
 def _confidence(dataset: Dataset, primary: CauseProportion | None) -> str | None:

@@ -11,22 +11,20 @@ from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import join, message, plural, replace_in
+from dfly_analysis.quantities import NOTHING, figure, range_text
 from dfly_analysis.reporting.components import DetailsView, Heading, Listing, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import (
     CAUSES,
     FITS,
     LAYERS,
-    NOTHING,
     ROLES,
     TASK_OUTCOMES,
     common_folder,
-    figure,
     moment,
     parameter_text,
-    range_text,
     remark,
     text_of,
-)  # fmt: skip
+)
 from dfly_analysis.reporting.summary import FALSE_SUCCESS
 
 MAX_ROWS = 100

@@ -9,11 +9,12 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, measured_retry_correlation, timeout_sensitivity
+from dfly_analysis.quantities import NOTHING, figure, interval_text, plain
 from dfly_analysis.recommendation.prediction import source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
-from dfly_analysis.reporting.labels import CHANGES, ROLES, UNCERTAINTIES, figure, interval_text, plain, range_text
+from dfly_analysis.reporting.labels import CHANGES, ROLES, UNCERTAINTIES
 from dfly_analysis.reporting.provenance import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
 from dfly_analysis.units import format_rate, format_size
@@ -22,7 +23,6 @@ ROLE = "seedClient"
 Row = tuple[str, str, str, str]
 _IN_FORCE, _CHANGED = message("Predicted, effective settings"), message("Predicted, changed settings")
 _NO_LAYER = message("The input shows no layer from the registry from start to end.")
-_MIN_WAIT_S = 1e-3
 
 
 @dataclass(frozen=True)
@@ -244,8 +244,7 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     rows = tuple(
         (
             CHANGES.get(row.changed, row.changed) if row.speed == 1.0 else message("bandwidth × {factor:g}", factor=row.speed),
-            figure(row.size_bytes, "bytes"), plain(row.slots), figure(row.target_failure_rate, "share"), figure(row.timeout_s, "s"),
-            figure(row.estimate_s, "s"), _time_lost(Interval(row.waited_s, row.waited_low_s, row.waited_high_s)),
+            figure(row.size_bytes, "bytes"), plain(row.slots), figure(row.target_failure_rate, "share"), *_timeouts(row, duration_fit),
         )
         for row in table.itertuples()
     )  # fmt: skip
@@ -255,10 +254,16 @@ def sensitivity_of(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) ->
     return TableView(headings, rows, notes=tuple(notes))
 
 
-def _time_lost(lost: Interval) -> str:
-    if not 0.0 < lost.value < _MIN_WAIT_S:
-        return interval_text(lost, "s")
-    return message("{value} ({interval})", value="< 1 ms", interval=range_text(lost.low, lost.bound, "s"))
+def _timeouts(row: Any, fit: Any) -> tuple[str, str, str]:
+    """Return the safe timeout, the estimate, and at most how long is waited for stalled pieces, as far as each is known."""
+    seen_s, unknown = fit.seen_s(row.piece_bytes), message("not known yet")
+    needed = Interval(row.estimate_s, row.estimate_s, row.timeout_s).up_to(
+        None if seen_s is None else seen_s / row.speed
+    )
+    estimate = figure(row.estimate_s, "s") if row.estimate_s == needed.value else unknown
+    if not needed.is_known:
+        return unknown, estimate, NOTHING
+    return figure(row.timeout_s, "s"), estimate, message("at most {value}", value=figure(row.waited_high_s, "s"))
 
 
 def _seconds(interval: Interval) -> str:
@@ -266,9 +271,7 @@ def _seconds(interval: Interval) -> str:
 
 
 def share(interval: Interval) -> str:
-    """Return a share with its interval; one that never occurred is 0."""
-    if interval.value == 0.0:
-        return message("{value} ({interval})", value="0 %", interval=range_text(0.0, interval.high, "share"))
+    """Return a share with its interval."""
     return interval_text(interval, "share")
 
 

@@ -23,7 +23,7 @@ def test_an_empirical_model_is_printed_without_parameters():
     tasks = pd.DataFrame({"size_bytes": [4 << 20, 90 << 20], "outcome": ["ok", "failed"]})
     assert "\n".join(fits_view({"task_failure": task_failure_by_size(tasks)}, {})).splitlines() == [
         "task_failure: binned, 2 rows, 0 of them censored",
-        "  tasks of 4 MiB to 16 MiB: 0 of 1 failed, 0 % (0 % to 79.3 %)",
+        "  tasks of 4 MiB to 16 MiB: 0 of 1 failed, 0 % (at most 79.3 %)",
         "  tasks of 64 MiB to 128 MiB: 1 of 1 failed, 100 % (20.7 % to 100 %)",
     ]
 

@@ -262,7 +262,6 @@ def test_a_proposal_stays_below_the_schedulers_collector():
     dataset = dataset_of(Settings.resolve(chart="1.7.4"), drawn_pieces(*key), drawn_tasks())
     item = recommend(dataset, timeouts(), fits_of(*key)).get(PIECE, "seedClient")
     assert parse_duration(item.proposed) * 2 < 1800.0
-    assert np.isfinite(item.high)
     assert item.confidence == "low"
 
 

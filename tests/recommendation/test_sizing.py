@@ -225,7 +225,8 @@ def test_contract_of_the_sizing_rules(name):
             "bytes" if known.unit == "quantity" else None,
             "cores" if known.unit == "quantity" else None,
         }
-        assert 0.0 <= item.low <= item.high < np.inf
+        assert 0.0 <= item.low <= item.high
+        assert np.isfinite(item.low)
         assert item.because and item.how_to_check  # noqa: PT018 - both are texts
         assert item.confidence in {"high", "medium", "low"}
     for one in advice.estimates:

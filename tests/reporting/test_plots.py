@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from typing import get_args
 
@@ -63,7 +64,7 @@ def test_the_alt_text_of_durations_has_counts_and_timeout():
     assert f"{len(rows):,} attempts" in alt
     assert f"{cut:,} timed out" in alt
     assert "Timeouts drawn: 6 s" in alt
-    assert "99.9 % finish within" in alt
+    assert "that 99.9 % finish within is" in alt
 
 
 def test_many_points_become_a_bitmap_that_stays_small():
@@ -121,7 +122,7 @@ def test_the_timeline_has_few_bars_whatever_its_span(days):
 def test_failure_rates_fall_along_the_table():
     """A longer timeout never fails more layers in the table, where resets are rare."""
     rows = healthy_report().draw("failure_rates").rows
-    shares = [0.0 if "<" in row[1] else float(row[1].removesuffix(" %")) for row in rows]
+    shares = [float(re.search(r"[\d.]+", row[1])[0]) for row in rows]
     assert shares == sorted(shares, reverse=True)
     assert any("(now)" in row[0] for row in rows)
 

@@ -57,7 +57,8 @@ def test_the_verdict_says_how_many_failed_and_why():
 def test_the_verdict_says_what_to_set_from_what_to_what():
     """Key, role, value now and proposed, interval and confidence."""
     assert re.search(
-        r"download\.pieceTimeout seed client 6s → 60s interval 13 s to 60 s, confidence: high", verdict_words()
+        r"download\.pieceTimeout seed client 6s → \d+s .*needed: [\d.]+ s to [\d.]+ s \(95 % interval\); confidence: high",
+        verdict_words(),
     )
 
 

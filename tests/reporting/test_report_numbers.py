@@ -28,7 +28,8 @@ CHOSEN = {"Piece size", "Size", "Layer size", "Piece timeout", "Target failure r
 UNIT = r"(?:%|ms|s|min|h|d|B|KiB|MiB|GiB|TiB|[kMG]?B/s|times)"
 FIGURE = rf"(?:[<>] )?-?[\d.,]+(?:e[+-]?\d+)? {UNIT}(?: \d+ (?:min|s))?"
 RANGE = rf"(?:at (?:most|least) {FIGURE}|(?:{FIGURE}|unbounded) to (?:{FIGURE}|unbounded)|{FIGURE})"
-ESTIMATE = re.compile(rf"{FIGURE} \({RANGE}\)")
+BOUND = rf"(?:not known yet(?:: at least {FIGURE})?|at (?:most|least) {FIGURE}|100 %|< 0.001 %)"
+ESTIMATE = re.compile(rf"{FIGURE} \({RANGE}\)|{BOUND}")
 PLAIN = re.compile(r"-?[\d.,]+(?:e[+-]?\d+)?")
 
 
@@ -123,7 +124,7 @@ def test_the_verdict_gives_each_share_and_rate_its_interval():
     text = " ".join(re.sub(r"<[^>]+>", " ", failing_report().verdict.html()).split())
     assert re.search(rf"75 % \(95 % interval {RANGE}", text)
     assert re.search(rf"3 tasks, 25 % \({RANGE}\)", text)
-    assert re.search(rf"interval {RANGE}, confidence: high", text)
+    assert re.search(rf"needed: {RANGE} \(95 % interval\); confidence: high", text)
     assert re.search(rf"after the change, 60 s {FIGURE} {RANGE}", text)
 
 

@@ -1,6 +1,7 @@
 """A client's process started again without having shut down."""
 
 from collections import Counter
+from dataclasses import replace
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
@@ -57,4 +58,6 @@ def check(dataset: Dataset) -> Finding:
     ]
     evidence = evidence_in(dataset, f"{_RESTARTS} UNION ALL ({_UNFINISHED})")
     times = [time for _, time in restarts]
-    return ABOUT.present("critical", *facts, count=len(restarts), tasks=died, times=times, evidence=evidence)
+    found = ABOUT.present("critical", *facts, count=len(restarts), tasks=died, times=times, evidence=evidence)
+    # A limit of memory governs it only where Kubernetes says that memory ran out.
+    return found if reported else replace(found, knob=None)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message, plural, translate
+from dfly_analysis.quantities import interval_text
 from dfly_analysis.reporting.batch.runner import Outcome
 from dfly_analysis.reporting.components import View
-from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.notebook_renderer import output_of
 from dfly_analysis.reporting.page import render_page
 from dfly_analysis.reporting.provenance import write_whole

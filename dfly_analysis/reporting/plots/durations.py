@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import join, message
 from dfly_analysis.models.kaplan_meier import kaplan_meier
+from dfly_analysis.quantities import NOTHING, interval_text
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.labels import NOTHING, OUTCOMES, figure
+from dfly_analysis.reporting.labels import OUTCOMES
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -37,6 +37,8 @@ _MARKERS = {"timeout": "^", "reset": "x", "storage": "s", "origin": "D", "cancel
 _SIZES_IN_TABLE = 10
 _SIZES_OF_A_LINE = 9  # each costs three quantiles with intervals; in logs the lines bend little
 _MAX_LIMITS = 4
+_ENOUGH = 20
+"""Of a size with fewer attempts no quantile is stated: the fit only carries over those of other sizes."""
 
 
 @dataclass(frozen=True)
@@ -188,13 +190,12 @@ def _alt(attempts: _AttemptStatistics, fit: Any) -> str:
     if not fit:
         return join([*parts, message("No distribution is fitted.")])
     size = attempts.by_size[0][0]
-    tail = fit.quantile(size, 0.999)
+    tail = fit.quantile(size, 0.999).up_to(fit.seen_s(size))
     return join([
         *parts,
         message(
-            "For pieces of {size} the fitted median is {median}, and 99.9 % finish within {tail} (interval {low} to {high}).",
-            size=format_size(size), median=format_duration(fit.quantile(size, 0.5).value), tail=format_duration(tail.value),
-            low=format_duration(tail.low), high=format_duration(tail.high),
+            "For pieces of {size} the fitted median is {median}; the time that 99.9 % finish within is {tail}.",
+            size=format_size(size), median=format_duration(fit.quantile(size, 0.5).value), tail=interval_text(tail, "s"),
         ),
     ])  # fmt: skip
 
@@ -212,16 +213,12 @@ def _caption(every: int, fit: Any, requested_bytes: float | None, largest: float
 
 def _table(attempts: _AttemptStatistics, fit: Any) -> list[tuple[str, ...]]:
     sizes = sorted(attempts.by_size)
-    no_times = [[NOTHING] * len(QUANTILES)] * len(sizes)
+    times = {}
     if fit:
-        found = fit.quantiles([size for size, _ in sizes for _ in QUANTILES], QUANTILES * len(sizes))
-        times = [list(map(_with_interval, found[at : at + 3])) for at in range(0, len(found), 3)]
+        often = [size for size, counts in sizes if sum(counts) >= _ENOUGH]
+        found = iter(fit.quantiles([size for size in often for _ in QUANTILES], QUANTILES * len(often)))
+        times = {size: [interval_text(next(found).up_to(fit.seen_s(size)), "s") for _ in QUANTILES] for size in often}
     return [
-        (format_size(size), *(f"{count:,}" for count in counts), *cells)
-        for (size, counts), cells in zip(sizes, times if fit else no_times, strict=True)
+        (format_size(size), *(f"{count:,}" for count in counts), *times.get(size, [NOTHING] * len(QUANTILES)))
+        for size, counts in sizes
     ]
-
-
-def _with_interval(one: Interval) -> str:
-    value, low, high = (figure(end, "s") for end in (one.value, one.low, one.high))
-    return message("{value} ({low} to {high})", value=value, low=low, high=high)

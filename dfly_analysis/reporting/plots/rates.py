@@ -1,14 +1,16 @@
 """Failure rates: of a layer against the timeout, and of tasks against their size."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from dfly_analysis.estimates import FACTOR
 from dfly_analysis.messages import join, message
+from dfly_analysis.quantities import interval_text
 from dfly_analysis.recommendation.prediction import Prediction
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.labels import interval_text
 from dfly_analysis.reporting.plots.style import (
     COLOURS,
     DURATION_TICKS_S,
@@ -61,8 +63,7 @@ def draw_failure_rates(
                 layer=format_size(predicted.size_bytes), piece=format_size(predicted.piece_bytes),
             ),
             columns=(
-                message("Piece timeout"), message("Failure rate of a layer"), message("Low"), message("High"),
-                message("Failure rate of an attempt"), message("Low"), message("High"),
+                message("Piece timeout"), message("Failure rate of a layer"), message("Failure rate of an attempt"),
             ),
             rows=_rates_table(predicted, fits, marked),
         )  # fmt: skip
@@ -99,8 +100,9 @@ def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) ->
 
 
 def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[float]) -> list[tuple[str, ...]]:
-    result = []
-    for time in sorted({*marked, *ROUND_TIMEOUTS_S}):
+    result: list[tuple[str, ...]] = []
+    most = FACTOR * max([*marked, predicted.longest_observed_s or math.inf])
+    for time in sorted({*marked, *(time for time in ROUND_TIMEOUTS_S if time <= most)}):
         rate = predicted.rate(fits, time)
         attempt = fits[predicted.fit].failure_rate(predicted.piece_bytes, time)
         name = format_duration(time)
@@ -108,8 +110,7 @@ def _rates_table(predicted: Prediction, fits: Mapping[str, Any], marked: list[fl
             name = message("{timeout} (now)", timeout=name)
         elif time == predicted.timeout_then_s:
             name = message("{timeout} (proposed)", timeout=name)
-        shares = (rate.value, rate.low, rate.high, attempt.value, attempt.low, attempt.high)
-        result.append((name, *map(format_share, shares)))
+        result.append((name, interval_text(rate, "share"), interval_text(attempt, "share")))
     return result
 
 
@@ -141,9 +142,9 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
                 failed=fit.n_failed, n=fit.n, classes=join([message("{size}: {failed:,} of {n:,}", size=name, failed=one.failed, n=one.n) for name, one in zip(names, fit.bins, strict=True)], "; "),
             ),
             caption=message("Dots: observed failure rate with Wilson's 95 % interval."),
-            columns=(message("Size"), message("Tasks"), message("Failed"), message("Failure rate"), message("Low"), message("High")),
+            columns=(message("Size"), message("Tasks"), message("Failed"), message("Failure rate")),
             rows=[
-                (name, f"{one.n:,}", f"{one.failed:,}", *(format_share(share) for share in (one.rate.value, one.rate.low, one.rate.high)))
+                (name, f"{one.n:,}", f"{one.failed:,}", interval_text(one.rate, "share"))
                 for name, one in zip(names, fit.bins, strict=True)
             ],
         )  # fmt: skip
