@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
@@ -16,18 +15,12 @@ from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext, release_assumed
 from dfly_analysis.recommendation.piece_timeout import required_timeouts
-from dfly_analysis.recommendation.recommendations import Advice, Item, Recommendation
+from dfly_analysis.recommendation.recommendations import Advice, Item
 from dfly_analysis.units import format_size, parse_size
 
 __all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
 
 _USUAL_SIZE = "20GiB"
-_CURES: Mapping[str, tuple[str, ...]] = {
-    "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": CONCURRENCY_KEYS,
-    "network_instability": CONCURRENCY_KEYS,
-    "timeout_too_short": ("download.", "storage.", "scheduler."),
-}  # fmt: skip
-"""Settings that act on a cause, by the beginnings of their keys: they stand first."""
 
 
 @cache
@@ -77,13 +70,8 @@ def recommend(
     items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
     advice = Advice.of(items, size_bytes=context.size_bytes, target_failure_rate=context.target)
     cause = context.diagnosis.primary_cause or ""
-    marked = (replace(one, addresses_primary_cause=_acts_on(cause, one)) for one in advice)
+    marked = (replace(one, addresses_primary_cause=one.acts_on(cause)) for one in advice)
     return replace(advice, recommendations=tuple(sorted(marked, key=lambda one: not one.addresses_primary_cause)))
-
-
-def _acts_on(cause: str, one: Recommendation) -> bool:
-    """Return whether a setting acts on a cause; a timeout only if a finding shows that it expired."""
-    return one.key.startswith(_CURES.get(cause, ("-",))) and (cause != "timeout_too_short" or bool(one.findings))
 
 
 def make_context(

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.config.setting import Setting, helm_path_of
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.quantities import figure, range_text
 
 Confidence = Literal["high", "medium", "low"]
+_CURES: Mapping[str, tuple[str, ...]] = {
+    "disk_full": ("persistence.", "gc."), "resource_limit": ("resources.",), "rate_limited": CONCURRENCY_KEYS,
+    "network_instability": CONCURRENCY_KEYS,
+    "timeout_too_short": ("download.", "storage.", "scheduler."),
+}  # fmt: skip
+"""Settings that act on a cause, by the beginnings of their keys: they stand first."""
 Topic = Literal["network", "resources", "storage", "compression"]
 Basis = Literal["measured", "computed", "documented", "article", "assumed"]
 
@@ -63,6 +70,10 @@ class Recommendation:
         now = Current(None if current.value is None else str(current.value), current.layer, current.source)
         because = join([in_force_text(current), *reasons], "; ")
         return cls(key, current.role, helm_path, now, because=because, **fields)
+
+    def acts_on(self, cause: str) -> bool:
+        """Return whether the setting acts on a cause; a timeout only if a finding shows that it expired."""
+        return self.key.startswith(_CURES.get(cause, ("-",))) and (cause != "timeout_too_short" or bool(self.findings))
 
     @property
     def need(self) -> Message:
