@@ -29,7 +29,7 @@ Unit = Literal[
 ]  # fmt: skip
 UNITS: tuple[str, ...] = get_args(Unit)
 FILES = (
-    "client", "fixed_client", "fixed_server", "go_client", "manager", "metrics_client", "metrics_server", "resources", "scheduler",
+    "client", "client_other", "fixed_client", "fixed_server", "go_client", "manager", "metrics_client", "metrics_server", "resources", "scheduler",
 )  # fmt: skip
 _PREFIXES = ("database:", "fixed:", "metric:")
 

@@ -34,7 +34,7 @@ storage:
   keep: false
 proxy:
   registryMirror: {{addr: "https://user:hunter2@mirror.example"}}
-  basicAuth: {{username: "u", password: "hunter2"}}
+  server: {{basicAuth: {{username: "u", password: "hunter2"}}}}
 """
 SCHEDULER = """
 server: {advertiseIP: "10.1.0.3", port: 8002, host: "scheduler-7"}
