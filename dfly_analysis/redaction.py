@@ -22,7 +22,11 @@ _COOKIE = re.compile(r"(?P<head>\b(?:set-)?cookie:\s*)(?P<value>[^\"'\\\n]+)", r
 SCHEMES = ("bearer", "basic")
 """Of the Authorization header; the native reader knows them too."""
 _SCHEME = re.compile(rf"\b(?P<scheme>{'|'.join(SCHEMES)})\s+(?P<value>[A-Za-z0-9._~+/=-]{{8,}})", re.IGNORECASE)
-_JSON_WEB_TOKEN = re.compile(r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?")
+# The look ahead is made once for each run of such characters: many runs that begin alike would take quadratic time.
+_JSON_WEB_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{5})(?P<before>[A-Za-z0-9_-]*?)"
+    r"\beyJ[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]++(?:\.[A-Za-z0-9_-]*+)?"
+)
 _USER_IN_URL = re.compile(r"(?P<scheme>://)[^\s/@\"'\[]+@(?!sha\d+:)")
 # Identifiers before : or =. Most lines have none that names a secret, and finding them is cheap.
 _IDENTIFIER = re.compile(r"(?<![\w-])([\w-]++)(?:\"\"|\\*[\"'])?\s*[:=]")
@@ -50,7 +54,7 @@ def redact(text: str) -> str:
     if any(scheme in lowered for scheme in SCHEMES):
         text = _SCHEME.sub(lambda match: f"{match['scheme']} {MARK}", text)
     if "eyj" in lowered:
-        text = _JSON_WEB_TOKEN.sub(MARK, text)
+        text = _JSON_WEB_TOKEN.sub(lambda match: f"{match['before']}{MARK}", text)
     if "@" in text:
         text = _USER_IN_URL.sub(lambda match: f"{match['scheme']}{MARK}@", text)
     return text

@@ -24,8 +24,8 @@ _BYTES = {"": 1, "b": 1}
 for _power, _letter in enumerate("kmgtpe", start=1):
     _BYTES[_letter] = _BYTES[f"{_letter}b"] = 1000**_power
     _BYTES[f"{_letter}i"] = _BYTES[f"{_letter}ib"] = 1024**_power
-_DURATION_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zµμ]+)", re.IGNORECASE)
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_DURATION_PART = re.compile(r"(?<![\d.\s])\s*+(\d++(?:\.\d++)?)\s*+([a-zµμ]++)", re.IGNORECASE)
+_SIZE = re.compile(r"\s*+(\d++(?:\.\d++)?)\s*+([a-z]*+)\s*+", re.IGNORECASE)
 
 
 def parse_duration(text: str | float) -> float:
@@ -61,7 +61,7 @@ def parse_rate(text: str | float) -> float:
     if isinstance(text, int | float) and not isinstance(text, bool):
         return _finite(text)
     bare = re.sub(r"(?:/s(?:ec)?|ps)$", "", str(text).strip(), flags=re.IGNORECASE)
-    bits = re.fullmatch(r"(.+?)\s*(?:bits?|(?<=[KMGTPkmgtp])b)", bare)
+    bits = re.fullmatch(r"([\d.\s]*+[KMGTPkmgtp]?+i?+)\s*+b(?:its?)?", bare)
     in_bits = bits is not None and (bare.lower().endswith(("bit", "bits")) or str(text).strip().lower().endswith("bps"))
     try:
         return parse_size(bits[1] if in_bits and bits else bare) / (8 if in_bits else 1)

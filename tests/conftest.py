@@ -27,6 +27,7 @@ SLOW = (
     "models/test_model_selection.py",
     "models/test_properties.py",
     "native/test_sanitizers.py",
+    "patterns/",
     "readers/test_reading_properties.py",
     "reporting/test_batch.py",
     "reporting/test_browser.py",

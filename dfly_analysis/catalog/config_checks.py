@@ -4,15 +4,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cache, cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from dfly_analysis.catalog.releases import within
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 from dfly_analysis.schema import Severity
 
 Operator = Literal["<=", ">=", "<", ">", "!=", "=", "contains"]
-_COMPARISON = re.compile(r"\s*(?P<left>.+?)\s+(?P<operator><=|>=|<|>|!=|=|contains)\s+(?P<right>.+?)\s*")
-_FACTOR = re.compile(r"\s+([*/])\s+")
+_OPERATOR = re.compile(r" (<=|>=|<|>|!=|=|contains) ")
+_FACTOR = re.compile(r" ([*/]) ")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 _ASKED = ("chart", "client", "scheduler", "size", "bandwidth", "layers")
 
@@ -97,7 +97,7 @@ class ConfigRule:
             raise EntryError("needs either `when` or `keys`")
         for place, one in enumerate(self.when):
             for text in _texts(one):
-                if not _COMPARISON.fullmatch(text):
+                if not _OPERATOR.search(text):
                     hint = "write it like `storage.writePieceTimeout < download.pieceTimeout`, with ` * ` and ` / ` between factors"
                     raise EntryError(f"{text!r} is not a comparison; {hint}", "when", place)
 
@@ -151,10 +151,8 @@ def place_name(operand: str) -> str:
 
 def parse_comparison(text: str) -> Comparison:
     """Read a comparison such as ``storage.writePieceTimeout < download.pieceTimeout * 2``."""
-    match = _COMPARISON.fullmatch(text)
-    assert match is not None  # validated with the rule
-    operator: Any = match["operator"]
-    return Comparison(_product(match["left"]), operator, _product(match["right"]))
+    left, operator, right = _OPERATOR.split(text, maxsplit=1)  # validated with the rule
+    return Comparison(_product(left), cast("Operator", operator), _product(right))
 
 
 def _texts(one: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ class EnvelopeKind:
             raise EntryError("has no group `key`; name what tells writers apart", "pattern")
         before, behind = _NAMED_GROUP.sub("(?:", self.pattern.replace(_KEY, "\0")).split("\0")
         inside = _NAMED_GROUP.sub("(?:", self.key)
-        line = f"(?:{before}({inside}){behind})?([^\\n]*\\n)"
+        line = f"(?:{before}({inside}){behind})?([^\\n]++\\n?+|\\n)"
         texts = (self.pattern.replace(_KEY, f"(?P<key>{self.key})"), line, self.key)
         try:
             return PrefixPatterns(*(re.compile(text.encode("latin-1"), re.VERBOSE) for text in texts))

@@ -1,7 +1,6 @@
 """The command inspect."""
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -28,11 +27,15 @@ def inspect(paths: tuple[str, ...], tz: str, log_format: str | None, output_form
     print_result({"files": rows}, output_format, rows, lambda: _view(rows))
 
 
+def _folder(path: str) -> str:
+    return path[: max(path.rfind("/"), path.rfind("!")) + 1]
+
+
 def _view(rows: Sequence[Row]) -> Iterator[str]:
     """Show paths without what all of them begin with, and how many files there are of each kind."""
-    folders = [re.sub(r"[^/!]*$", "", str(row["path"])) for row in rows]
+    folders = [_folder(str(row["path"])) for row in rows]
     # A prefix of letters, cut back to a whole step: archive members follow after "!", which paths do not know.
-    shared = re.sub(r"[^/!]*$", "", os.path.commonprefix(folders)) if len(rows) > 1 else ""  # noqa: RUF071
+    shared = _folder(os.path.commonprefix(folders)) if len(rows) > 1 else ""  # noqa: RUF071
     kinds = Counter(str(row["kind"]) for row in rows)
     counted = ", ".join(f"{number} {kind}" for kind, number in kinds.most_common())
     title = f"{len(rows)} file{'' if len(rows) == 1 else 's'}: {counted}" + (f"\nunder {shared}" if shared else "")

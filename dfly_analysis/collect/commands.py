@@ -20,7 +20,7 @@ _COMPONENTS: Mapping[str, tuple[str, int]] = {
 }  # fmt: skip
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _POD_NAME = re.compile(r"(?:^|dragonfly-)(seed-client|client|dfdaemon|scheduler|manager)(?:-|$)")
-_LOG_FILE = re.compile(r"\.log(?:[.-][\w.:-]+)?$")
+_LOG_FILE = re.compile(r"(?<![\w.:-])(?=[\w.:-]++$)[\w.:-]*?\.log(?:[.-][\w.:-]|$)")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ _LEVEL = re.compile(
     r"(?<![A-Za-z])(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL)(?![A-Za-z_])|\"level\":\s?\"(?P<json>\w+)\"|level=(?P<key>\w+)"
 )
 _SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?:?(?=[\s:\"|]|$)")
-_MEMBER = re.compile(r'^\s*"(?P<key>[\w.]{1,40})":\s*"(?P<value>.*?)"?\s*[,}\]]*\s*$')
+_MEMBER = re.compile(r'\s*+"(?P<key>[\w.]{1,40})":\s*+"(?P<value>.*+)\s*+$')
 _MESSAGE_KEYS = ("msg", "message", "_msg", "log", "line", "error", "err", "description", "reason", "stderr", "text")
 _JSON_MESSAGE = re.compile(r'"(?:msg|message)"\s*:\s*"')
 _TIME_KEYS = ("ts", "time", "timestamp", "@timestamp", "_time")
@@ -246,7 +246,8 @@ def _parse(number: int, text: str) -> _Line:
     if place:
         result.source, message = place["source"], text[place.end() :]
     elif member := _MEMBER.match(text):
-        message = member["value"] if member["key"].lower() in _MESSAGE_KEYS else ""
+        value = member["value"].rstrip().rstrip(",}]").rstrip().removesuffix('"')
+        message = value if member["key"].lower() in _MESSAGE_KEYS else ""
         result.message = message
         return result
     elif level is not None and level["json"] is None and level.start() < 120:

@@ -31,7 +31,7 @@ _GROWN = re.compile(r"grown\((?P<metric>[\w:]+(?:\{[^{}]*\})?)\[(?P<window>\w+)\
 _NAMES = re.compile(r"\$\{?(\w+)\}?")
 _MATCHER = r'\s*\w+\s*(?:=~?|!=|!~)\s*"(?:[^"\\]|\\.)*"\s*'
 _MATCHERS = re.compile(f"{_MATCHER}(?:,{_MATCHER})*")
-_EQUAL = re.compile(r'(\w+)\s*=\s*"([^"\\]*)"')
+_EQUAL = re.compile(r'(?<!\w)(\w++)\s*+=\s*+"([^"\\]*+)"')
 _ROLES: Mapping[str, tuple[str, ...]] = {"client": ("seedClient", "client"), "scheduler": ("scheduler",), "manager": ("manager", "scheduler")}  # fmt: skip
 _NEAR, _PER_HOUR, _DEVIATIONS = 0.8, 600.0, 3.0
 _LEAST_SHARE, _MOST_SHARE = 0.1, 0.5

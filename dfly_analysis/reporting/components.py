@@ -28,7 +28,7 @@ MARK = "dfly_analysis"
 Kind = Literal["text", "number", "code"]
 _GAP = re.compile(r"(?<=\d) (?=(?:%|[kKMGTP]?i?B(?:/s)?|ms|s|min|h|d)(?!\w))")
 """Space between a number and its unit, where no line breaks."""
-_TWO_WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}")
+_TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 
 
 @cache

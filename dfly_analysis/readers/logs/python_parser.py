@@ -22,12 +22,13 @@ _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*"'
 _VALUE = rf'{_STRING}|[^\s"=]++'
 _TAIL = re.compile(rf"(?:^|\s)(?:(?:{_SPAN_FIELDS})=(?:{_VALUE})(?:\s++|$))+$", re.DOTALL)
 _FIELD = re.compile(rf"({_SPAN_FIELDS})=({_VALUE})", re.DOTALL)
-_BRACES = re.compile(rf"([A-Za-z_]\w*+)(?:\{{((?:[^\"{{}}]++|{_STRING})*)\}})?", re.DOTALL)
+_BRACES = re.compile(rf"([A-Za-z_]\w*+)(?:\{{((?:[^\"{{}}]++|{_STRING}?)*)\}}?)?", re.DOTALL)
 _PRETTY_AT = re.compile(r"^\s{4}at (?P<source>\S+\.rs:\d+)$")
 _PRETTY_IN = re.compile(r"^\s{4}in (?P<span>[\w:]+)(?: with (?P<fields>.*))?$")
 _PRETTY_FIELD = re.compile(rf"(?<![\w.])([A-Za-z_][\w.]*+): ({_STRING}|[^,\s]+)")
 _CRASH = re.compile(r"panic: |fatal error: |unexpected fault address|SIG[A-Z]+: ")
 _PANIC_AT = re.compile(r"(?<!\S)(\S+\.rs:\d+)(?::\d+)?:?$")
+_CONSOLE_FIELDS = re.compile(r'\s\{"')
 _ESCAPED = re.compile(r"\\(.)")
 _MAX_LINES = 2000  # lines that may continue one record
 
@@ -102,8 +103,11 @@ def _read_json(match: re.Match[str], _rest: list[str]) -> Record | None:
 
 def _read_console(match: re.Match[str], rest: list[str]) -> Record:
     """Read a zap console record; stack lines that follow it are left out."""
-    message = "\n".join([match["message"], *(line for line in rest if not line.startswith("\t") and " " in line)])
-    return _zap(match["time"], match["level"], match["source"], message, _loads(match["json"] or ""))
+    message, fields = match["message"], ""
+    if message.endswith("}") and (start := _CONSOLE_FIELDS.search(message)):
+        message, fields = message[: start.start()], message[start.start() + 1 :]
+    message = "\n".join([message, *(line for line in rest if not line.startswith("\t") and " " in line)])
+    return _zap(match["time"], match["level"], match["source"], message, _loads(fields))
 
 
 def _read_gin(match: re.Match[str], _rest: list[str]) -> Record:

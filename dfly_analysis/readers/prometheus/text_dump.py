@@ -9,12 +9,15 @@ from typing import Any
 from dfly_analysis.readers.prometheus.families import MetricsPart, Series, base_of, build_rows, is_wanted, label_of
 
 _COMMENT = re.compile(r"#\s(?:HELP|TYPE|EOF|UNIT)\b")
-_SAMPLE = re.compile(r"[A-Za-z_:][\w:]*+(?:\{[^\n]*\})?\s++(?:[+-]?(?:[\d.]++(?:[eE][+-]?\d++)?|Inf)|NaN)(?:\s++-?\d++)?\s*+(?:#.*)?$")  # fmt: skip
+_LABELS = r'\{(?:[^"}\n]|"(?:[^"\\\n]|\\.)*")*\}'
+_SAMPLE = re.compile(
+    rf"[A-Za-z_:][\w:]*+(?:{_LABELS})?\s++(?:[+-]?(?:[\d.]++(?:[eE][+-]?\d++)?|Inf)|NaN)(?:\s++-?\d++)?\s*+(?:#.*)?$"
+)
 _TYPED = re.compile(r"(?m)^# TYPE [A-Za-z_:][\w:]*+ (?:counter|gauge|histogram|summary|untyped|unknown|info)\s*$")
 _OURS = re.compile(r"^dragonfly_(?:client|scheduler|manager|dfdaemon)_\w+[{ ]", re.MULTILINE)
 _VERSION = re.compile(r"dragonfly_(client|scheduler|manager)_version")
 _OF_COMPONENT = re.compile(r"(?:dragonfly_)?(client|scheduler|manager)_")
-_EXEMPLAR = re.compile(r"\s#\s\{.*$")
+_EXEMPLAR = re.compile(r"\s#\s\{.*")
 _STARTED: Series = ("process_start_time_seconds", ())
 _CONTAINER_FOLDERS = frozenset({"var", "log", "logs", "dragonfly", "tmp", "metrics", "etc"})
 _MIN_SHARE = 0.8

@@ -11,7 +11,7 @@ from dfly_analysis.errors import NotebookError, suggest_similar
 from dfly_analysis.redaction import redact
 from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 
-_LINE = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S.*?)  # (?P<meaning>[^,].*), (?P<unit>[^,]+)")
+_LINE = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S(?:(?!  # ).)*)  # (?P<meaning>[^,].*), (?P<unit>[^,]+)")
 _TYPES = {
     "NoneType": "text or nothing",
     "str": "text",

@@ -24,7 +24,7 @@ DURATION_TICKS_S = (
 SIZE_TICKS_BYTES = tuple(float(2**power) for power in range(51))
 SHARE_TICKS = tuple(10.0**-power for power in range(10, -1, -1))
 _DOTS_PER_INCH = 100
-_TAG, _FINER, _INDENT = re.compile(rb"<[^>]*>"), re.compile(rb"(\d+\.\d\d)\d{2,}"), re.compile(rb"\n +(?=<)")
+_TAG, _FINER, _INDENT = re.compile(rb"<[^<>]*>"), re.compile(rb"(\d\.\d\d)\d{2,}"), re.compile(rb"\n +(?=<)")
 _PNG_SCALE = 1.6
 
 # Okabe and Ito's palette, which readers with any common colour blindness can distinguish.

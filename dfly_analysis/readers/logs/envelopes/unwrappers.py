@@ -296,6 +296,12 @@ def _stream_rows(text: str) -> Iterator[tuple[dict[str, Any], int]]:
                 yield {"labels": labels, "timestamp": item[0], "line": item[1]}, start
 
 
+def cell_pattern(delimiter: bytes) -> re.Pattern[bytes]:
+    """Return what finds the cells of a row: text in quotes or bare text, and what ends it."""
+    mark = re.escape(delimiter)
+    return re.compile(b"(?<![^" + mark + b'\\n])(?:"([^"]*+(?:""[^"]*+)*)"|([^' + mark + b"\\n]*+))(" + mark + b"|\\n)")
+
+
 class CsvUnwrapper(Unwrapper):
     """Takes the cell that holds a line out of each row; a cell may hold several lines."""
 
@@ -369,8 +375,7 @@ class CsvUnwrapper(Unwrapper):
         if row.startswith(b"sep=") or not row.strip():  # a hint for Excel
             return
         header = row[:_COLUMNS_CAP].rstrip(b"\n") + b"\n"  # a cell without an end would be looked for at every place
-        mark = re.escape(bytes([max(_DELIMITERS, key=header.count)]))
-        self._cell = re.compile(b'(?:"([^"]*+(?:""[^"]*+)*)"|([^' + mark + b"\\n]*+))(" + mark + b"|\\n)")
+        self._cell = cell_pattern(bytes([max(_DELIMITERS, key=header.count)]))
         self._columns = [cell.decode("utf-8", "replace").strip().lower() for cell, _ in self._cells(header)]
         fields = self.envelope
         texts = [name for name in fields.text if name in self._columns]
