@@ -19,6 +19,8 @@ class CheckDescription:
     """The setting that governs it."""
     cause: str | None = None
     """The cause that its finding shows, one of `dfly_analysis.schema.CAUSES`."""
+    fails_tasks: bool = True
+    """Whether it matters only where it fails tasks; what costs time or bytes keeps its severity without."""
 
 
 @cache

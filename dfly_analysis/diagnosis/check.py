@@ -31,9 +31,9 @@ class Check(CheckDescription):
         times: Any = (),
         evidence: tuple[Evidence, ...] = (),
     ) -> Finding:
-        """Return the verdict that it happened, with the first and last of `times`; its severity is at most low if it failed no task."""
+        """Return the verdict that it happened, with the first and last of `times`; its severity is at most low if it failed no task, where failed tasks are what matters."""
         known = [time for time in times if time is not None and time == time]  # noqa: PLR0124 - NaT is not equal to itself
-        effective_severity: Severity = severity if tasks or severity == "info" else "low"
+        effective_severity: Severity = severity if tasks or severity == "info" or not self.fails_tasks else "low"
         return Finding(
             self.id, self.title, "present", effective_severity, count, tasks, iso(min(known, default=None)), iso(max(known, default=None)),
             self.knob, message("{facts}.", facts=join(facts, "; ")), None, evidence, self.cause,

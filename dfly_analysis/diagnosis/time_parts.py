@@ -1,0 +1,47 @@
+"""Which parts of the tasks' time explain how long they took, from `task_time`."""
+
+from typing import NamedTuple
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import TableError
+from dfly_analysis.estimates import Interval
+from dfly_analysis.reconstruction.task_time import create_task_time
+
+
+class PartOfTime(NamedTuple):
+    """Seconds of a part of the tasks' time, its proportion with a 95 % interval, and the tasks."""
+
+    seconds: float
+    total_s: float
+    share: Interval
+    tasks: int
+
+
+def ensure_task_time(dataset: Dataset) -> None:
+    """Create `task_segments` and `task_time` where there are none."""
+    try:
+        dataset.rows("SELECT 1 FROM task_time LIMIT 0")
+    except TableError:
+        with dataset.engine.lock:
+            dataset.engine.with_memory(lambda: create_task_time(dataset.engine.connection))
+
+
+def part_of_time(dataset: Dataset, parts: tuple[str, ...], where: str = "true") -> PartOfTime | None:
+    """Return the proportion of some parts in the time of the tasks that satisfy a condition; None if there is no such task.
+
+    The interval is that of a ratio of sums over tasks: pieces of one task are slow together. Of a single task it is a point.
+    """
+    ensure_task_time(dataset)
+    names = ", ".join(f"'{part}'" for part in parts)
+    ((seconds, total, tasks, variance),) = dataset.rows(f"""
+        WITH own AS (
+            SELECT peer_id, coalesce(sum(seconds) FILTER (part IN ({names})), 0) AS x, sum(seconds) AS d FROM task_time
+            WHERE {where} GROUP BY peer_id
+        ), ratio AS (SELECT sum(x) / sum(d) AS r FROM own)
+        SELECT sum(x), sum(d), count(*), sum((x - r * d) ** 2) * count(*) / nullif(count(*) - 1, 0) FROM own, ratio
+    """)
+    if not tasks:
+        return None
+    share = seconds / total
+    half = 1.96 * variance**0.5 / total if variance is not None else 0.0
+    return PartOfTime(seconds, total, Interval(share, max(0.0, share - half), min(1.0, share + half)), tasks)
