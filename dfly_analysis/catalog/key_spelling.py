@@ -2,14 +2,18 @@
 
 import difflib
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import field
 from functools import cache
 
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
+from dfly_analysis.catalog.releases import releases, within
 from dfly_analysis.catalog.yaml_loader import load_document, record
 
-GO_ROLES = ("scheduler", "manager")
+GO_ROLES = ("scheduler", "manager", "go-client")
 """Roles whose reader takes names in any capitals."""
 _CUTOFF = 0.84  # letters in common: one or two wrong ones in a leaf of usual length
+_LAST_GO_CLIENT = "v2.3.4"
 _UNITS_WITH_STEPS = frozenset({"mapping", "list", "text"})
 
 
@@ -20,6 +24,8 @@ class KeyList:
     repository: str
     source: str
     keys: tuple[str, ...]
+    spans: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
+    """First and last release of keys that not all releases read."""
 
 
 @cache
@@ -87,11 +93,38 @@ def load_key_lists() -> dict[str, KeyList]:
 
 def _listed(role: str) -> tuple[str, ...]:
     known = load_key_lists().get(role)
-    return known.keys if known else ()
+    return (*known.keys, *known.spans) if known else ()
 
 
 @cache
 def _patterns(role: str) -> tuple[re.Pattern[str], ...]:
-    flags = re.IGNORECASE if role in GO_ROLES else 0
-    texts = (re.escape(name).replace(r"\*\*", ".+").replace(r"\*", r"[^.]+") for name in _listed(role))
-    return tuple(re.compile(text, flags) for text in texts)
+    return tuple(_pattern(role, name) for name in _listed(role))
+
+
+def _pattern(role: str, name: str) -> re.Pattern[str]:
+    text = re.escape(name).replace(r"\*\*", ".+").replace(r"\*", r"[^.]+")
+    return re.compile(text, re.IGNORECASE if role in GO_ROLES else 0)
+
+
+def releases_reading(role: str, keys: Iterable[str]) -> tuple[str, str, str | None]:
+    """Return the first and last release of a Go component that read all of these keys, and a key that newer releases do not read.
+
+    Keys that charts write although nothing reads them do not count.
+    """
+    newest = _LAST_GO_CLIENT if role == "go-client" else releases("server")[-1]
+    known = tuple(one for one in releases("server") if "-" not in one and within(one, releases("server")[0], newest))
+    limiting = None
+    for key in keys:
+        item = find_key(role, key)
+        eras = [era for era in item.eras if era.ignored is None] if item and not item.chart_runs else []
+        span = (eras[0].since, eras[-1].until) if eras else _span(role, key)
+        left = tuple(one for one in known if within(one, *span)) if span else known
+        if left and left[-1] != known[-1]:
+            limiting = key
+        known = left or known
+    return known[0], known[-1], limiting
+
+
+def _span(role: str, key: str) -> tuple[str, str] | None:
+    spans = load_key_lists()[role].spans
+    return next((span for name, span in spans.items() if _pattern(role, name).fullmatch(key)), None)

@@ -142,6 +142,25 @@ def chart_with(role: str, version: str) -> str | None:
     return next((chart for chart, tag in shipped if tag and parse_version(tag) == wanted), None)
 
 
+def charts_of_images(images: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
+    """Return the charts that ship these releases by role, oldest first, and whether they do; where none does, those next to them.
+
+    A release between two that charts ship came from a changed tag: its chart may be any, the nearest are the likeliest.
+    """
+    exact = [
+        one.version for one in charts()
+        if all((tag := one.images[role]) and parse_version(tag) == parse_version(version) for role, version in images.items())
+    ]  # fmt: skip
+    if exact:
+        return tuple(exact), True
+    role, version = next(iter(images.items()), ("", ""))
+    shipped = [(parse_version(tag), one.version) for one in charts() if role and (tag := one.images[role])]
+    older = [tag for tag, _ in shipped if tag <= parse_version(version)]
+    newer = [tag for tag, _ in shipped if tag > parse_version(version)]
+    near = {max(older, default=None), min(newer, default=None)}
+    return tuple(chart for tag, chart in shipped if tag in near), False
+
+
 def line_of(text: str) -> tuple[Line, str, str]:
     """Return the numbering line of a release, the release as that line writes it, and what was assumed as text.
 

@@ -13,6 +13,9 @@ from dfly_analysis.config.feasibility import Feasibility
 from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
 from dfly_analysis.units import format_duration, format_rate, format_size
 
+_MOST_PARTS = 8
+"""Keys of a part of a configuration that are each explained in the table view."""
+
 
 @command(
     "dfly-analysis check-config values.yaml --chart 1.7.4 --size 20GiB --bandwidth 1Gbit/s",
@@ -31,8 +34,8 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
     No logs are needed. The command lists settings that do not do what they seem to do, and says whether a layer of the
     given size can be downloaded within the timeouts.
 
-    VALUES is a Helm values file, a component's own dfdaemon.yaml, scheduler.yaml or manager.yaml, ConfigMaps printed by
-    kubectl, a directory with such files, or - for stdin. With --bandwidth, the result says whether the configuration is
+    VALUES is a Helm values file, a component's own dfdaemon.yaml, scheduler.yaml or manager.yaml, output of helm get values,
+    helm template or kubectl get configmap, one line of these, a directory with such files, or - for stdin. With --bandwidth, the result says whether the configuration is
     feasible, and by what factor. For an empty file, the defaults of the given releases are checked.
     """
     from dfly_analysis.config.check import check_config as check
@@ -41,7 +44,8 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
     settings, present = found.settings, found.present()
     data = {
         "findings": [asdict(one) for one in found.findings], "feasibility": asdict(found.feasibility), "chart": settings.chart,
-        "versions": dict(settings.versions), "notes": list(found.notes), "only_defaults": found.only_defaults,
+        "charts": list(settings.charts), "versions": dict(settings.versions), "notes": list(found.notes), "only_defaults": found.only_defaults,
+        "keys": [{"key": one.path, "value": one.value, "line": one.line, "places": [place.facts() for place in one.places]} for one in found.parts],
     }  # fmt: skip
     rows: list[Row] = [
         {"severity": one.severity, "finding": one.id, "count": one.count, "knob": one.knob, "what": one.reason,
@@ -59,6 +63,7 @@ def _view(found: ConfigCheck, name: str) -> Iterator[str]:
 
     remedies = {rule.id: rule.remedy for rule in load_config_rules()}
     present = found.present()
+    yield from _parts(found)
     unknown = sum(one.verdict == "unknown" for one in found.findings)
     if found.only_defaults:
         yield wrap(f"Only defaults are checked: {name} sets nothing of a component")
@@ -71,13 +76,24 @@ def _view(found: ConfigCheck, name: str) -> Iterator[str]:
     yield from _feasibility(found.feasibility)
 
 
+def _parts(found: ConfigCheck) -> Iterator[str]:
+    for one in found.parts[:_MOST_PARTS]:
+        line = f" (line {one.line})" if one.line else ""
+        head = wrap(f"{one.path}: {one.value}{line} belongs in")
+        yield "\n".join(
+            [head, *(fields([(f"  {name}:", text) for name, text in place.facts().items()]) for place in one.places)]
+        )
+    if more := len(found.parts) - _MOST_PARTS:
+        yield f"and {more} more keys; --format json has them all" if more > 0 else ""
+
+
 def _feasibility(one: Feasibility) -> Iterator[str]:
     in_flight = one.pieces_in_flight or "an unknown number"
     layer = f"A layer of {format_size(one.size_bytes)} has {one.pieces} pieces of {format_size(one.piece_length_bytes)}, {in_flight} in flight."
     yield wrap(f"Feasibility: {one.reason}\n{layer}")
     layers = "1 layer" if one.layers == 1 else f"{one.layers} layers"
     yield table(f"Bandwidth that each timeout demands for {layers} of this size", [
-        {"timeout": bound.what, "key": bound.key, "limit": format_duration(bound.limit_s), "source": bound.source,
+        {"timeout": bound.what, "role": bound.role, "key": bound.key, "limit": format_duration(bound.limit_s), "source": bound.source,
          "demands": format_rate(bound.demanded_bps) if bound.demanded_bps else None}
         | ({} if bound.needed_s is None else
            {"needs": format_duration(bound.needed_s), "factor": None if bound.factor is None else f"{bound.factor:.3g}"})

@@ -1,15 +1,16 @@
 """Checks a configuration without logs: every rule, and whether a layer can be downloaded."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from dfly_analysis.catalog.config_checks import load_config_rules
+from dfly_analysis.catalog.releases import charts_of_images
 from dfly_analysis.config.config_files import ConfigInput, is_empty, read_config_input, require_nonempty
 from dfly_analysis.config.evaluate import evaluate_rule
 from dfly_analysis.config.feasibility import Feasibility, assess
-from dfly_analysis.config.helm_values import read_values
+from dfly_analysis.config.helm_values import WrittenKey, read_values
 from dfly_analysis.config.ignored_keys import find_ignored_keys
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
@@ -31,6 +32,8 @@ class ConfigCheck:
     """Assumptions and omissions, one line each."""
     only_defaults: bool = False
     """Whether the given file sets no key of a component."""
+    parts: tuple[WrittenKey, ...] = ()
+    """Keys given without the sections they belong in, and where they belong."""
 
     def present(self) -> tuple[Finding, ...]:
         """Return the findings that are present, most severe first."""
@@ -79,17 +82,21 @@ def check_config(
     'present'
     """
     given = (
-        ConfigInput(read_values(values), ())
+        ConfigInput(read_values(values))
         if values is None or isinstance(values, Mapping)
         else read_config_input(os.fspath(values))
     )
     bare = is_empty(given)
     if bare and given.values is not None and given.values.address:
         require_nonempty(given.values, defaults_known=bool(chart or client or scheduler))
-    settings = Settings.resolve(given.values, chart=chart, client=client, scheduler=scheduler, manager=scheduler)
+    named = given.releases if given.rendered or not given.values else {}
+    settings = Settings.resolve(
+        given.values, chart=chart or named.get("chart"), client=client or named.get("client"),
+        scheduler=scheduler or named.get("scheduler"), manager=scheduler or named.get("manager"),
+    )  # fmt: skip
     settings = settings.with_rendered(given.rendered)
-    found = check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.skipped)
-    return replace(found, only_defaults=bare)
+    found = check_settings(settings, size=size, bandwidth=bandwidth, layers=layers, notes=given.notes)
+    return replace(found, only_defaults=bare, parts=settings.user.parts)
 
 
 def check_settings(
@@ -113,14 +120,20 @@ def check_settings(
     return ConfigCheck(settings, tuple(findings), assess(query), (*notes, *_assumed(query)))
 
 
-def _assumed(query: Query) -> tuple[str, ...]:
-    notes = []
-    unknown = [role for role in query.roles if query.settings.versions.get(role) is None]
-    if unknown and query.settings.chart is None:
+def _assumed(query: Query) -> Iterator[str]:
+    settings = query.settings
+    unknown = [role for role in query.roles if settings.versions.get(role) is None]
+    if unknown and settings.chart is None:
         roles = ", ".join(unknown)
-        notes.append(
-            f"unknown release of {roles}, so its defaults are unknown; give --chart, or --client and --scheduler"
-        )
+        yield f"unknown release of {roles}, so its defaults are unknown; give --chart, or --client and --scheduler"
+    if settings.charts and settings.chart is None:
+        yield f"no --chart is given; what the values leave out is that of {settings.chart_source}"
+    elif settings.chart is None and not settings.rendered and (client := settings.versions.get("client")):
+        found, shipped = charts_of_images({"client": client})
+        charts = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}" if found else ""
+        which = f"chart {charts} ships client {client}" if shipped else f"no known chart ships client {client}"
+        yield f"no --chart is given: only the binary's defaults are counted, and a Helm chart sets others ({which})"
+    if any(file.role == "go-client" for file in settings.rendered):
+        yield "of the old Go client's file only the keys are checked; feasibility is that of the Rust client"
     if not query.size_given:
-        notes.append("no --size is given; a layer of 20 GiB is assumed")
-    return tuple(notes)
+        yield "no --size is given; a layer of 20 GiB is assumed"

@@ -58,9 +58,11 @@ def _finding(
 
 def _evaluate_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) -> Finding:
     if found:
-        lines = tuple(Evidence(one.file, one.line, _as_line(one.path, one.value)) for one in found if one.line)
+        lines = tuple(
+            dict.fromkeys(Evidence(one.file, one.line, _as_line(one.path, one.value)) for one in found if one.line)
+        )
         reasons = (message("{key}: {reason}", key=collapse_whitespace(one.path), reason=one.reason) for one in found)
-        return _finding(rule, "present", _join_reasons(reasons), len(found), lines)
+        return _finding(rule, "present", _join_reasons(reasons), len(lines) or len(found), lines)
     if not settings.user.entries and not settings.rendered and not settings.user.address:
         return _finding(rule, "unknown", message("neither Helm values nor rendered configuration files were given"))
     return _finding(rule, "absent", message("no given key has this problem"))

@@ -92,12 +92,12 @@ def _setting(scope: Scope, name: str) -> Operand:
     if layer:
         layers = ("user", "rendered") if layer == "user" else (layer,)
         chain = tuple(item for item in chain if item.layer in layers)
-    if chain:
+    if chain and chain[-1].layer != "unknown":
         value = _value(chain[-1])
         text = message("{value} ({source})", value=str(chain[-1].value), source=chain[-1].source)
         return Operand("unset" if value is None else "known", value, text, chain[-1])
     found, item = settings.get(key, role), defaults_of(role, key)
-    unknown = (settings.versions.get(role) if item and item.eras else settings.chart) is None
+    unknown = bool(chain) or (settings.versions.get(role) if item and item.eras else settings.chart) is None
     state: Literal["unknown", "unset"] = "unknown" if not layer and found.layer == "unknown" and unknown else "unset"
     return Operand(state, None, found.source, found)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dfly_analysis.config.bandwidth_demand import COLLECTED, PIECE, WRITE, BandwidthDemand, demanded_bps
 from dfly_analysis.config.query import Query
+from dfly_analysis.config.setting import CLIENT_ROLES, Setting
 from dfly_analysis.units import format_rate, format_size
 
 _COLLECTOR, _SCHEDULE = "scheduler.gc.pieceDownloadTimeout", "scheduler.scheduleTimeout"
@@ -67,10 +68,11 @@ class Feasibility:
 
 
 def assess(query: Query) -> Feasibility:
-    """Answer for the seed client, which fetches what is preheated; for one layer if the query names no number."""
-    demand = query.demand("seedClient")
+    """Answer for the seed client, which fetches what is preheated, or for the client if only its file is given; for one layer if the query names no number."""
+    role = "client" if "seedClient" not in query.roles and "client" in query.roles else "seedClient"
+    demand = query.demand(role)
     layers = query.layers or 1
-    bounds = tuple(_bounds(query, layers, demand.in_flight_bytes))
+    bounds = tuple(_bounds(query, role, layers))
     limiting = [bound for bound in bounds if bound.fatal and bound.factor is not None]
     worst = min(limiting, key=lambda bound: bound.factor or 0.0) if limiting else None
     feasible = None if worst is None or demand.bps is None else (worst.factor or 0.0) >= 1
@@ -82,18 +84,30 @@ def assess(query: Query) -> Feasibility:
     )  # fmt: skip
 
 
-def _bounds(query: Query, layers: int, in_flight_bytes: int | None) -> Iterator[Bound]:
+def _bounds(query: Query, client: str, layers: int) -> Iterator[Bound]:
     rate = query.bandwidth_bps
-    caps = (query.settings.get(key, "seedClient").size_bytes for key in _CAPS)
+    for what, key, of, whole, fatal in _BOUNDS:
+        setting = query.settings.get(key, client if of == "seedClient" else of)
+        yield from _bound(query, what, setting, layers, whole=whole, fatal=fatal, rate=rate)
+    for what, key, of, whole, _ in _BOUNDS if client == "seedClient" and "client" in query.roles else ():
+        setting = query.settings.get(key, "client")  # a client that is set otherwise: its pulls may expire too
+        same = query.settings.get(key, "seedClient").seconds == setting.seconds
+        if of == "seedClient" and setting.layer in ("user", "rendered") and not same:
+            yield from _bound(query, what, setting, layers, whole=whole, fatal=False, rate=rate)
+
+
+def _bound(
+    query: Query, what: str, setting: Setting, layers: int, *, whole: bool, fatal: bool, rate: float | None
+) -> Iterator[Bound]:
+    client = setting.role if setting.role in CLIENT_ROLES else "seedClient"
+    caps = (query.settings.get(key, client).size_bytes for key in _CAPS)
     capped = min(rate, *(cap or math.inf for cap in caps)) if rate else None
-    for what, key, role, whole, fatal in _BOUNDS:
-        setting = query.settings.get(key, role)
-        needed_bytes, bps = (query.size_bytes, capped) if whole else (in_flight_bytes, rate)
-        if limit_s := needed_bytes and setting.seconds:
-            needed_s = needed_bytes * layers / bps if bps else None
-            factor = limit_s / needed_s if needed_s else None
-            demanded = demanded_bps(needed_bytes * layers, limit_s)
-            yield Bound(what, setting.key, setting.role, setting.source, limit_s, demanded, needed_s, factor, fatal)
+    needed_bytes, bps = (query.size_bytes, capped) if whole else (query.demand(client).in_flight_bytes, rate)
+    if limit_s := needed_bytes and setting.seconds:
+        needed_s = needed_bytes * layers / bps if bps else None
+        factor = limit_s / needed_s if needed_s else None
+        demanded = demanded_bps(needed_bytes * layers, limit_s)
+        yield Bound(what, setting.key, setting.role, setting.source, limit_s, demanded, needed_s, factor, fatal)
 
 
 def _reason(query: Query, layers: int, worst: Bound | None, feasible: bool | None, demand: BandwidthDemand) -> str:

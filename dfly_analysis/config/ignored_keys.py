@@ -5,30 +5,34 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, NamedTuple
 
-from dfly_analysis.catalog.defaults import KeyDefaults, Value, all_defaults, chart_run, defaults_at_path, defaults_of
-from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key, nearest_keys, suggest_keys
+from dfly_analysis.catalog.defaults import KeyDefaults, Value, chart_run, defaults_at_path, defaults_of
+from dfly_analysis.catalog.key_places import FILES, KeyPlace, find_places
+from dfly_analysis.catalog.key_spelling import (
+    GO_ROLES,
+    find_key,
+    is_known_key,
+    nearest_keys,
+    releases_reading,
+    suggest_keys,
+)
 from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.config.helm_values import CHART_KEYS, OTHER_SECTIONS
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, Setting, is_chart_only
 from dfly_analysis.config.value_validation import invalid_reason
-from dfly_analysis.messages import join, message
+from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration
 
 KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
-    "both_names", "misspelt", "unknown", "unreadable", "repeated",
+    "both_names", "misspelt", "unknown", "unreadable", "repeated", "old_file",
 ]  # fmt: skip
-_UNCERTAIN = frozenset({"unknown", "unreadable", "repeated"})
+_UNCERTAIN = frozenset({"unknown", "unreadable", "repeated", "old_file"})
 _MAX_KEYS = 500
 _FIRST_RUST_CHART = "1.1.12"
-_CONFIG_SECTIONS = frozenset({"download", "upload", "backend", "storage", "gc", "proxy", "dynconfig"})
 _PIECE_DOWNLOAD_TIMEOUT = "scheduler.gc.pieceDownloadTimeout"
-_LEAVES = frozenset({
-    "pieceTimeout", "writePieceTimeout", "collectedPieceTimeout", "scheduleTimeout", "concurrentPieceCount", "backToSourceConcurrentPieceCount",
-    "maxScheduleCount", "backToSourceBandwidthLimit", "maxRetries",
-})  # fmt: skip
 
 
 class _Ignored(NamedTuple):
@@ -111,22 +115,26 @@ def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
     for path, value in user.entries.items():
         if found := _check_path(settings, path, value):
             role = path.partition(".")[0]
-            yield IgnoredKey(f"{user.prefix}{path}", user.address, user.lines.get(path, 0), role, value, *found)
+            reason = found.reason
+            if path in user.written and role in FILES:
+                reason = message("in {file}, {reason}", file=FILES[role], reason=reason)
+            yield IgnoredKey(
+                user.as_written(path), user.address, user.lines.get(path, 0), role, value, found.kind, reason
+            )
 
 
 def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
     role, _, rest = path.partition(".")
     if role in GO_SECTIONS:
         return _go_section(settings)
-    if role not in ROLES or value is None:
+    if value is None:
         return None
-    run = chart_run(path, settings.chart) if settings.chart else None
-    if run is not None and str(run.value) == str(value):
+    if role not in ROLES or not rest.startswith("config."):
+        return _elsewhere_in_values(settings, path)
+    if settings.charts and {str(run.value) if (run := chart_run(path, one)) else None for one in settings.charts} == {
+        str(value)
+    }:
         return None
-    if not rest.startswith("config."):
-        if role not in CLIENT_ROLES or rest.partition(".")[0] not in _CONFIG_SECTIONS:
-            return None
-        return _Ignored("misplaced", message("the chart reads this under {path}", path=f"{role}.config.{rest}"))
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
         reason = message(
@@ -135,8 +143,20 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
         return _Ignored("not_yet", reason)
     item = defaults_at_path(role, path) or find_key(role, key)
     if item is None:
-        return _unknown_name(role, key)
+        return _unknown_name(role, key, in_values=path not in settings.user.written)
     return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
+
+
+def _elsewhere_in_values(settings: Settings, path: str) -> _Ignored | None:
+    """Return where the chart reads a component's key that stands in values at a place where it reads none."""
+    role, _, rest = path.partition(".")
+    if not settings.user.is_chart_values or role in OTHER_SECTIONS or rest.partition(".")[0] in CHART_KEYS:
+        return None
+    places = [place for place in find_places(path) if role not in ROLES or role in place.roles]
+    paths = [one for place in places for one in place.helm_paths]
+    if not paths or path in paths or defaults_at_path(role, path) is not None:
+        return None
+    return _Ignored("misplaced", message("the chart reads this under {path}", path=format_list(paths, 3)))
 
 
 def _older(one: str, other: str) -> bool:
@@ -220,22 +240,14 @@ def _shortened(settings: Settings, value: Value) -> _Ignored | None:
     return _Ignored("reverse", reason)
 
 
-def _unknown_name(role: str, key: str) -> _Ignored | None:
+def _unknown_name(role: str, key: str, *, in_values: bool = False) -> _Ignored | None:
     if is_known_key(role, key) or is_chart_only(key):
         return None
     expected = suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():
         return _Ignored("misspelt", message("keys are case-sensitive; write {key}", key=expected[0]))
-    leaf = key.rpartition(".")[2]
-    if role in CLIENT_ROLES and leaf in _LEAVES:
-        paths = (
-            one.key
-            for one in all_defaults()
-            if one.component == role and one.key.rpartition(".")[2] == leaf and one.eras
-        )
-        path = next((path for path in paths if not path.startswith("download.maxSchedule")), None)
-        if path:
-            return _Ignored("misspelt", message("no component reads it there; write {key}", key=path))
+    if elsewhere := _elsewhere(role, key, in_values=in_values):
+        return _Ignored("misplaced", elsewhere)
     if expected:
         names = join(expected, message(" or "))
         return _Ignored("misspelt", message("no component reads it; did you mean {keys}?", keys=names))
@@ -248,13 +260,72 @@ def _unknown_name(role: str, key: str) -> _Ignored | None:
     )
 
 
+def _elsewhere(role: str, key: str, *, in_values: bool) -> Message | None:
+    """Return where a key belongs that is below wrong sections of a component's file, or in the wrong component's."""
+    places = find_places(key)
+    own = [place for place in places if role in place.roles]
+    if own and own[0].key != key:
+        path = _helm_path(own[0], role) if in_values else None
+        if path is None:
+            return message("no component reads it there; write {key}", key=own[0].key)
+        return message(
+            "no component reads it there; write {key}, in the chart's values {path}", key=own[0].key, path=path
+        )
+    if role == "go-client" and (rust := next((place for place in places if "client" in place.roles), None)):
+        return message("a key of the Rust client's {file}; the old Go client does not read it", file=rust.file)
+    other = [place for place in places if role not in place.roles and "go-client" not in place.roles]
+    if other and "." in key:
+        paths = [
+            path for place in other for path in (place.helm_paths if in_values else (f"{place.file}: {place.key}",))
+        ]
+        return message("the {role} does not read it; it belongs in {paths}", role=role, paths=format_list(paths, 3))
+    return None
+
+
+def _helm_path(place: KeyPlace, role: str) -> str | None:
+    return next((path for path in place.helm_paths if path.startswith(f"{role}.")), None)
+
+
 def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
     observed: set[tuple[str, str]] = set()
     for file in settings.rendered:
+        if old := _old_file(settings, file):
+            yield IgnoredKey(
+                old[0],
+                file.path,
+                file.lines.get(old[0], 0),
+                file.role,
+                file.values.get(old[0]),
+                "old_file",
+                old[1],
+                rendered=True,
+            )
         for key, value in file.values.items():
             if (file.role, key) not in observed and (found := _check_rendered(settings, file, key, value)):
                 observed.add((file.role, key))
                 yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *found, rendered=True)
+
+
+def _old_file(settings: Settings, file: RenderedFile) -> tuple[str, Message] | None:
+    """Return the key that shows that a file of a Go component is one of old releases, and what is said of it."""
+    if file.role not in GO_ROLES or settings.versions.get(file.role) is not None:
+        return None
+    keys = [key for key, value in file.values.items() if value is not None]
+    since, until, limiting = releases_reading(file.role, keys)
+    if file.role == "go-client":
+        shown = limiting or next(
+            key for key in keys if is_known_key("go-client", key) and not is_known_key("client", key)
+        )
+        return shown, message(
+            "a file of the old Go client, {since} to {until}; the Rust client reads none of it",
+            since=since,
+            until=until,
+        )
+    if limiting is None:
+        return None
+    return limiting, message(
+        "a file of old releases: {since} to {until} read {key}", since=since, until=until, key=limiting
+    )
 
 
 def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Ignored | None:

@@ -83,7 +83,7 @@ class Query:
     def hosts(self) -> Mapping[str, tuple[HostGroup, ...]]:
         """By role, the hosts whose files were given, in groups with the same content; one group without a host if there are none."""
         found: dict[str, dict[str, list[str | None]]] = {role: {} for role in ROLES}
-        for file in self.settings.rendered:
+        for file in (one for one in self.settings.rendered if one.role in found):
             shared = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
             found[file.role].setdefault(repr(sorted(shared.items())), []).append(file.host)
         return {

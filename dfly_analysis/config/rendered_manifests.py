@@ -1,4 +1,4 @@
-"""Reads the effective files of a host: dfdaemon.yaml, scheduler.yaml and manager.yaml, recognised by their content."""
+"""Reads the effective files of a host: dfdaemon.yaml, scheduler.yaml, manager.yaml, and the old Go client's, recognised by content."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from dfly_analysis.catalog.defaults import Value
+from dfly_analysis.catalog.key_spelling import is_known_key
 from dfly_analysis.config.helm_values import flatten
 from dfly_analysis.config.yaml_positions import RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
@@ -15,11 +16,22 @@ from dfly_analysis.errors import SettingsError
 _MAX_CHARACTERS = 1_000_000  # a component's file has a few thousand
 _GLANCE = re.compile(r"^(?:download|storage|seedPeer|server|auth|scheduler):", re.MULTILINE)
 _SECTION = re.compile(r"^(?=[A-Za-z])", re.MULTILINE)
-_CLIENT = frozenset({"download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host"})
-_GO_DAEMON = frozenset({"aliveTime", "gcInterval", "workHome", "keepStorage", "dataDir"})
+_CLIENT = frozenset({
+    "download", "upload", "storage", "seedPeer", "proxy", "gc", "dynconfig", "host", "server", "manager", "scheduler", "health", "metrics",
+    "stats", "tracing", "backend", "network", "security", "log",
+})  # fmt: skip
+_WHOLE = frozenset({"manager", "host", "server", "seedPeer", "dynconfig", "health", "metrics"})
+"""Sections without which a client's file is only a part of one, unless its name says otherwise."""
 _SCHEDULER = frozenset(
     {"algorithm", "backToSourceCount", "backSourceCount", "retryBackToSourceLimit", "retryLimit", "retryInterval", "gc"}
 )
+
+
+class _Content(NamedTuple):
+    content: dict[str, Any]
+    values: dict[str, Value]
+    lines: dict[str, int]
+    repeated: tuple[RepeatedKey, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,14 +40,16 @@ class RenderedFile:
 
     path: str
     component: str
-    """One of client, scheduler, manager."""
+    """One of client, scheduler, manager, go-client."""
     role: str
-    """A client whose ``seedPeer.enable`` is true is a seed client."""
+    """A client whose ``seedPeer.enable`` is true is a seed client; the old Go client's file has a role of its own."""
     host: str | None
     """As the file names it, else the name of its directory."""
     values: Mapping[str, Value] = field(hash=False)
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
     repeated: tuple[RepeatedKey, ...] = ()
+    named_role: str | None = None
+    """Role that the name of the file, its folder or its ConfigMap says; the content may say it too."""
 
     def first(self, names: Iterable[str]) -> tuple[str, Value] | None:
         """Return the first of several spellings that the file has, with its value, or None."""
@@ -43,28 +57,61 @@ class RenderedFile:
 
 
 def read_rendered(text: str, path: str) -> RenderedFile | None:
-    """Read a component's configuration file; None for anything else: Helm values, ``dynconfig.yaml``, the old Go daemon's file.
+    """Read a component's configuration file; None for anything else: Helm values, ``dynconfig.yaml``, the old Go client's file.
 
-    The name of the directory in `path` is the host, if the file does not name it.
+    The name of the directory in `path` is the host, if the file does not name it. What a component's file is named by says what
+    it is where only one section is there.
     """
     if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
         return None
     found = _by_section(text) or _read(text)
-    component = _component(found.content) if found else None
-    if found is None or component is None:
+    if found is None or is_go_client(found, path):
+        return None
+    component = _component(found.content, path)
+    if component is None:
         return None
     values = found.values
     role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
     named = values.get({"client": "host.hostname", "scheduler": "server.host"}.get(component, ""))
     host = named if isinstance(named, str) and named else _folder(path)
-    return RenderedFile(path, component, role, host, values, found.lines, found.repeated)
+    named_role = role_named(path) if component == "client" else component
+    role = named_role if role == "client" and named_role == "seedClient" and values.get("seedPeer.enable") is not False else role
+    return RenderedFile(path, component, role, host, values, found.lines, found.repeated, named_role)
 
 
-class _Content(NamedTuple):
-    content: dict[str, Any]
-    values: dict[str, Value]
-    lines: dict[str, int]
-    repeated: tuple[RepeatedKey, ...] = ()
+def role_named(path: str) -> str | None:
+    """Return the role that the name of a file, a folder, a ConfigMap or a component says; None if none does."""
+    name = re.sub(r"dfdaemon\.ya?ml$", "", path.lower())
+    match = re.search(r"seed[-_]?(?:client|peer)|(?<![a-z])(?:client|scheduler|manager)(?![a-z])", name)
+    if match is None:
+        return None
+    return "seedClient" if match.group().startswith("seed") else match.group()
+
+
+def read_go_client(text: str, path: str) -> RenderedFile | None:
+    """Read the file of the old Go client (dfget.yaml, later dfdaemon.yaml); None for anything else."""
+    found = _read(text) if len(text) <= _MAX_CHARACTERS else None
+    if found is None or not is_go_client(found, path):
+        return None
+    host = found.values.get("host.hostname")
+    named = host if isinstance(host, str) and host else _folder(path)
+    return RenderedFile(path, "go-client", "go-client", named, found.values, found.lines, found.repeated)
+
+
+def is_go_client(found: _Content, path: str) -> bool:
+    """Return whether more keys are the old Go client's alone than the Rust client's alone."""
+    keys = [key for key, value in found.values.items() if value is not None]
+    if not _CLIENT & {key.partition(".")[0] for key in keys}:
+        return False
+    if any(key.startswith(("client.", "seedClient.", "dfdaemon.")) for key in keys):
+        return False
+    old = sum(is_known_key("go-client", key) and not is_known_key("client", key) for key in keys)
+    new = sum(is_known_key("client", key) and not is_known_key("go-client", key) for key in keys)
+    return old > new or (_stem(path) == "dfget" and old >= new)
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path.replace("\\", "/").replace("!", "/")).stem
 
 
 def _read(text: str) -> _Content | None:
@@ -95,11 +142,13 @@ def _by_section(text: str) -> _Content | None:
     return result
 
 
-def _component(content: Mapping[str, Any]) -> str | None:
+def _component(content: Mapping[str, Any], path: str) -> str | None:
     sections = {name for name, inner in content.items() if isinstance(inner, Mapping)}
     scheduler, server = content.get("scheduler"), content.get("server")
-    if sections & {"download", "storage"} and len(sections & _CLIENT) > 1:
-        return None if _GO_DAEMON & set(content) else "client"
+    if sections & {"download", "storage"} and (
+        sections & _WHOLE or (_stem(path) == "dfdaemon" and not sections - _CLIENT)
+    ):
+        return "client"
     if "scheduler" in sections and isinstance(scheduler, Mapping) and _SCHEDULER & set(scheduler):
         return "scheduler"
     of_manager = isinstance(server, Mapping) and {"grpc", "rest"} & set(server)

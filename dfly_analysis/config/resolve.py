@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.catalog.defaults import chart_run, defaults_of
 from dfly_analysis.catalog.piece_length_rules import PARENT_CONCURRENCY, concurrency_key, piece_length_rule
-from dfly_analysis.catalog.releases import Line, images_of, known_release, parse_version, releases
+from dfly_analysis.catalog.releases import Line, charts_of_images, images_of, known_release, parse_version, releases
 from dfly_analysis.config.helm_values import UserValues, read_values
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.setting import (
@@ -45,6 +45,10 @@ class Settings:
     """Files in force on hosts; there, neither chart nor values count, only the file and the binary's defaults."""
     given: frozenset[str] = frozenset()
     """Roles whose release the user named, by argument or image tag."""
+    charts: tuple[str, ...] = ()
+    """Charts that may be installed: the one named, or those that ship the releases that go with Helm values."""
+    chart_source: str = ""
+    """Those charts in words, and why it is they."""
 
     @classmethod
     def resolve(
@@ -74,12 +78,21 @@ class Settings:
         shipped = images_of(number) if number else _NO_VERSIONS
         named = {role: _written(given[role]) or _tag(user, role) for role in ROLES}
         versions = {role: named[role] or shipped[role] for role in ROLES}
-        return cls(number, versions, user, given=frozenset(role for role in ROLES if named[role]))
+        named_roles = frozenset(role for role in ROLES if named[role])
+        return cls(number, versions, user, (), named_roles, *_charts(number, versions, user))
+
+    def with_values(self, values: UserValues) -> Settings:
+        """Return settings with these Helm values, and the releases that their image tags name where the user named none."""
+        tags = {role: None if role in self.given else _tag(values, role) for role in ROLES}
+        versions = {role: tags[role] or self.versions.get(role) for role in ROLES}
+        charts, source = _charts(self.chart, versions, values)
+        given = self.given | {role for role in ROLES if tags[role]}
+        return replace(self, user=values, versions=versions, given=given, charts=charts, chart_source=source)
 
     def with_rendered(self, files: Iterable[RenderedFile]) -> Settings:
         """Return settings that also know these files, in the order of their addresses."""
-        joined = {file.path: file for file in (*self.rendered, *files)}
-        return replace(self, rendered=tuple(joined[path] for path in sorted(joined)))
+        joined = {(file.path, file.role): file for file in (*self.rendered, *files)}
+        return replace(self, rendered=tuple(joined[place] for place in sorted(joined)))
 
     def with_versions(
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
@@ -88,7 +101,8 @@ class Settings:
         observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
         kept = {role: self.versions.get(role) for role in ROLES}
         versions = {role: (None if role in self.given else _written(observed[role])) or kept[role] for role in ROLES}
-        return replace(self, versions=versions)
+        charts, source = _charts(self.chart, versions, self.user)
+        return replace(self, versions=versions, charts=charts, chart_source=source)
 
     def get(self, key: str, role: str, host: str | None = None) -> Setting:
         """Return the value in force.
@@ -200,12 +214,16 @@ class Settings:
         return ()
 
     def _chart(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[Setting, ...]:
-        for name in names if self.chart else ():
+        for name in names if self.charts else ():
             path = helm_path_of(role, name)
-            run = chart_run(path, self.chart or "")
-            if run and path and not self.user.removes(path):
-                source = message("chart {version}", version=_as_known("chart", self.chart or ""))
-                return (Setting(name, role, host, run.value, "chart", source, path),)
+            runs = [chart_run(path, chart) for chart in self.charts]
+            if path is None or not any(runs) or self.user.removes(path):
+                continue
+            values = list(dict.fromkeys(run.value if run else None for run in runs))
+            if len(values) == 1:
+                return (Setting(name, role, host, values[0], "chart", self.chart_source, path),)
+            source = message("{source} set different values; name yours with --chart", source=self.chart_source)
+            return (Setting(name, role, host, None, "unknown", source, path),)
         return ()
 
     def _user(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[Setting, ...]:
@@ -291,6 +309,28 @@ def _belongs(key: str, role: str) -> bool:
     found = defaults_of(role, key)
     # A key that the newest releases dropped altogether is no row of its own.
     return found is not None and (not found.eras or found.eras[-1].until == releases(found.line)[-1])
+
+
+def _charts(named: str | None, versions: Mapping[str, str | None], user: UserValues) -> tuple[tuple[str, ...], str]:
+    """Return the chart named, or for Helm values those that ship the client of these versions, else the nearest; and the same in words."""
+    if named is not None:
+        return (named,), message("chart {version}", version=_as_known("chart", named))
+    images = {role: version for role in (*CLIENT_ROLES, "scheduler") if (version := versions.get(role))}
+    clients = {role: version for role, version in images.items() if role in CLIENT_ROLES}
+    if not user.is_chart_values or not clients:
+        return (), ""
+    found, shipped = charts_of_images(images)
+    if not shipped:
+        found, shipped = charts_of_images(clients)
+    if not found:
+        return (), ""
+    span = found[0] if len(found) == 1 else message("{first} to {last}", first=found[0], last=found[-1])
+    client = next(iter(clients.values()))
+    if shipped:
+        return found, message("chart {charts}, which ships client {version}", charts=span, version=client)
+    return found, message(
+        "chart {charts}, nearest to client {version}, which no chart ships", charts=span, version=client
+    )
 
 
 def _written(version: str | None) -> str | None:

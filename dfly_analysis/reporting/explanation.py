@@ -12,10 +12,10 @@ from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import all_defaults, find_defaults
 from dfly_analysis.catalog.error_codes import error_codes
-from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.catalog.error_signatures import load_signatures, signatures_in
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.diagnosis.checks import all_checks
-from dfly_analysis.errors import DflyError, FactMissingError, suggest_similar
+from dfly_analysis.errors import DflyError, FactMissingError, SettingsError, suggest_similar
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
 
 _ATTRIBUTES: Mapping[str, str] = {
@@ -36,7 +36,7 @@ class Explanation:
     Attributes
     ----------
     kind : str
-        finding, cause, code, setting, topic or text.
+        finding, cause, code, setting, configuration, topic or text.
     facts : mapping of str to str
         Heading and text, in the order to be read.
     """
@@ -78,6 +78,8 @@ def explain(text: str, *, settings: Settings | None = None) -> Explanation:
         return Explanation("code", code)
     if name and not re.search(r"\s", name) and (setting := _about_setting(name)):
         return Explanation("setting", setting)
+    if configured := _about_configuration(text, settings):
+        return Explanation("configuration", configured)
     if pasted := _about_text(text, settings):
         return Explanation("text", pasted)
     hint = suggest_similar(name, [*known, *CAUSES]) or "`dfly-analysis explain` lists what is known"
@@ -176,6 +178,36 @@ def _about_setting(name: str) -> dict[str, str] | None:
         "all releases": f"`dfly-analysis facts {first.key}`",
     }  # fmt: skip
     return {heading: value for heading, value in facts.items() if value}
+
+
+def _about_configuration(text: str, settings: Settings | None) -> dict[str, str] | None:
+    """Explain a part of a configuration: where its keys belong, and what is wrong with it."""
+    from dfly_analysis.config.check import check_settings
+    from dfly_analysis.config.config_files import read_config_text
+    from dfly_analysis.config.helm_values import is_known
+
+    if signatures_in(text):
+        return None
+    try:
+        given = read_config_text(text, "text")
+    except SettingsError:
+        return None
+    known = settings or Settings.resolve()
+    if given.values is not None and given.values.entries and is_known(given.values):
+        known = known.with_values(given.values)
+    elif not given.rendered:
+        return None
+    found = check_settings(known.with_rendered(given.rendered))
+    present = found.present()
+    remedies = {rule.id: rule.remedy for rule in load_config_rules()}
+    facts = {"what it is": "a part of a configuration" if known.user.parts else "a configuration"}
+    for part in known.user.parts:
+        places = ("; ".join(f"{heading}: {fact}" for heading, fact in place.facts().items()) for place in part.places)
+        facts[f"{part.path}: {part.value}"] = " | ".join(places)
+    facts |= {"problem": "; ".join(f"{one.title} ({one.id}): {one.reason}" for one in present)}
+    facts["what to do"] = " ".join(dict.fromkeys(remedies[one.id] for one in present))
+    facts["next step"] = "`dfly-analysis check-config FILE --chart VERSION` counts the defaults of your release too"
+    return {heading: fact for heading, fact in facts.items() if fact}
 
 
 def _about_text(text: str, settings: Settings | None) -> dict[str, str] | None:

@@ -234,11 +234,11 @@ def test_a_chart_value_its_client_does_not_read_is_not_in_force():
 
 
 def test_a_user_value_under_a_dead_name_is_not_in_force():
-    """The old name of the rate limit in an overlay loses its effect with v1.2.8."""
+    """The old name of the rate limit in an overlay loses its effect with v1.2.8; the charts of v1.2.9 set 50GB under the new one."""
     values = _values("download.rateLimit", "1GiB")
     assert Settings.resolve(values, client="v1.2.7").get("download.bandwidthLimit", "seedClient").size_bytes == 1024**3
-    newer = Settings.resolve(values, client="v1.2.8")
-    assert newer.get("download.rateLimit", "seedClient").value == "10GB"
+    newer = Settings.resolve(values, client="v1.2.9")
+    assert newer.get("download.rateLimit", "seedClient").value == "50GB"
     assert "renamed to download.bandwidthLimit" in dict(ignored_paths(newer))["seedClient.config.download.rateLimit"]
 
 
