@@ -165,9 +165,12 @@ def load_dataset(paths: Sequence[str], given: Mapping[str, Any]) -> Dataset:
 
     settings = resolve_settings(given)
     with reporting() as (on_error, progress):
-        return load(
+        dataset = load(
             paths, settings=settings, tz=given["tz"], log_format=given["log_format"], records="relevant",
             cache=Cache.of_user() if given["cache"] else None,
             prometheus=Prometheus(given["prometheus"]) if given["prometheus"] else None,
             on_problem=on_error, progress=progress,
         )  # fmt: skip
+    for notice in dataset.notices:
+        message(notice)
+    return dataset

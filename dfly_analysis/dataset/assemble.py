@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from dfly_analysis import reconstruction
 from dfly_analysis.config.resolve import Settings
+from dfly_analysis.dataset.clock_offsets import correct_clocks
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
@@ -40,17 +41,18 @@ def assemble(
     copies = find_duplicates(result.coverage, result.fingerprints)
     if copies:
         remove_copies(engine, copies)
+    clocks = correct_clocks(engine, result)
     settings = infer_settings(given, engine, result)
     engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
     for table, rows in ((RUNS, prometheus.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
         engine.add_table_rows(table, rows)
     if not reconstruct:
-        return Dataset(engine, settings, (), tuple(result.problems), copies)
+        return Dataset(engine, settings, (), tuple(result.problems), copies, clocks)
     timeouts, ended = effective_timeouts(settings), terminations(result)
-    if tables or not use_stored_tables(engine, parts, timeouts, ended):
+    if tables or not use_stored_tables(engine, parts, timeouts, ended, clocks):
         engine.with_memory(lambda: reconstruction.reconstruct(engine.connection, timeouts, ended))
     _add_jobs(engine, result)
-    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies)
+    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies, clocks)
 
 
 def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:

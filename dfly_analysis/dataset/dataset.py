@@ -7,7 +7,9 @@ from typing import Any, Self
 import pandas as pd
 
 from dfly_analysis.config.resolve import Settings
+from dfly_analysis.dataset.clock_offsets import ClockOffset
 from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.messages import Message
 from dfly_analysis.schema import ALL
 
 FAILED = "outcome IN ('failed', 'died')"
@@ -33,6 +35,8 @@ class Dataset:
         Files that could not be read, or only in part, one line each.
     copies : mapping of str to sequence of str
         Address of each log that repeats records of others, and of those others.
+    clocks : tuple of ClockOffset
+        Clocks that disagree with the others.
     """
 
     def __init__(
@@ -42,12 +46,14 @@ class Dataset:
         missing_inputs: tuple[str, ...] = (),
         problems: tuple[str, ...] = (),
         copies: Mapping[str, Sequence[str]] | None = None,
+        clocks: tuple[ClockOffset, ...] = (),
     ) -> None:
         self.engine = engine
         self.settings = settings or Settings.resolve()
         self.missing_inputs = missing_inputs
         self.problems = problems
         self.copies = copies or {}
+        self.clocks = clocks
 
     @classmethod
     def from_frames(
@@ -70,7 +76,12 @@ class Dataset:
 
     def with_settings(self, settings: Settings) -> Self:
         """Return a dataset of the same tables with other settings."""
-        return type(self)(self.engine, settings, self.missing_inputs, self.problems, self.copies)
+        return type(self)(self.engine, settings, self.missing_inputs, self.problems, self.copies, self.clocks)
+
+    @property
+    def notices(self) -> tuple[Message, ...]:
+        """What does not fit together in the input, and what was done about it, a sentence each."""
+        return tuple(one.describe() for one in self.clocks)
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Answer a question in SQL (DuckDB's) about `events`, `pieces`, `tasks`, `jobs`, `runs`, `pods` and `coverage`.

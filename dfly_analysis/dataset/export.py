@@ -111,7 +111,8 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         store.delete(f"{table.name}.parquet")
     key = None
     if reconstruct:
-        key = reconstruction_key(engine, local, effective_timeouts(dataset.settings), terminations(whole))
+        timeouts = effective_timeouts(dataset.settings)
+        key = reconstruction_key(engine, local, timeouts, terminations(whole), dataset.clocks)
     engine.release_memory()
     rows |= {f"{table.name}.parquet": _write_table(store, engine, table, key) for table in tables}
     store.delete(INCOMPLETE)

@@ -170,6 +170,7 @@ class _FileReader:
         """Parse the remaining small logs, and return the result of all files."""
         for format_id in list(self._small):
             self._parse_small(format_id)
+        self.result.zones = [self.options.tz]
         return self.result
 
     def _batch(self, opened: Opened, row: dict[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from dfly_analysis.dataset.deduplication import Hashes
 
 @dataclass
 class FileResult:
-    """What one or more files gave besides the records of their logs; `fingerprints` are by `log_key`, `newest_first` are logs in reverse order."""
+    """What one or more files gave besides the records of their logs; `fingerprints` are by `log_key`, `newest_first` are logs in reverse order, `zones` those of times without one."""
 
     coverage: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
@@ -26,6 +26,7 @@ class FileResult:
     problems: list[str] = field(default_factory=list)
     fingerprints: dict[str, Hashes] = field(default_factory=dict)
     newest_first: list[str] = field(default_factory=list)
+    zones: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         """Return all of it as JSON; times keep their type."""
@@ -48,6 +49,7 @@ class FileResult:
         for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems", "newest_first"):
             getattr(self, name).extend(getattr(other, name))
         self.fingerprints |= other.fingerprints
+        self.zones = list(dict.fromkeys([*self.zones, *other.zones]))
 
 
 def _encode(value: Any) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dfly_analysis.dataset.clock_offsets import ClockOffset
 from dfly_analysis.dataset.engine import Engine, quoted
 from dfly_analysis.dataset.event_parts import package_hash
 from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
@@ -21,9 +22,13 @@ _ROLES = ("client", "seedClient")
 
 
 def reconstruction_key(
-    engine: Engine, parts: Sequence[Path], timeouts: EffectiveTimeouts, terminations: Terminations
+    engine: Engine,
+    parts: Sequence[Path],
+    timeouts: EffectiveTimeouts,
+    terminations: Terminations,
+    clocks: Sequence[ClockOffset],
 ) -> str:
-    """Return a hash of all that pieces and tasks follow from: the parts, the settings of each host, what Kubernetes knows, the release."""
+    """Return a hash of all that pieces and tasks follow from: the parts, the settings of each host, what Kubernetes knows, offsets of clocks, the release."""
     hosts = [host for (host,) in engine.rows("SELECT DISTINCT host FROM events ORDER BY host")]
     settings = [
         [host, role, timeouts.shortest_s(role, host), timeouts.pieces_in_flight(role, host), timeouts.siblings_cancelled(role, host)]
@@ -31,12 +36,18 @@ def reconstruction_key(
         for role in _ROLES
     ]  # fmt: skip
     records = sorted((path.name, path.stat().st_size) for path in parts if path.name != REST_PART)
-    text = json.dumps([package_hash(), records, settings, sorted(terminations.items())])
+    text = json.dumps(
+        [package_hash(), records, settings, sorted(terminations.items()), [str(clock) for clock in clocks]]
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def use_stored_tables(
-    engine: Engine, parts: Sequence[Path], timeouts: EffectiveTimeouts, terminations: Terminations
+    engine: Engine,
+    parts: Sequence[Path],
+    timeouts: EffectiveTimeouts,
+    terminations: Terminations,
+    clocks: Sequence[ClockOffset],
 ) -> bool:
     """Define `pieces` and `tasks` from the files next to the folder of the parts; return False where there are none that fit."""
     folders = {path.parent for path in parts}
@@ -44,7 +55,7 @@ def use_stored_tables(
         return False
     pieces, tasks = (folder.parent / f"{name}.parquet" for folder in folders for name in ("pieces", "tasks"))
     keys = {_stored_key(pieces), _stored_key(tasks)}
-    if None in keys or keys != {reconstruction_key(engine, parts, timeouts, terminations)}:
+    if None in keys or keys != {reconstruction_key(engine, parts, timeouts, terminations, clocks)}:
         return False
     engine.execute(f"CREATE VIEW pieces AS SELECT * FROM read_parquet({quoted(str(pieces))})")
     engine.execute(f"CREATE TABLE tasks AS SELECT * FROM read_parquet({quoted(str(tasks))})")

@@ -109,6 +109,10 @@ def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], i
     }
     if len(peer.rounds) < number or all(attempt.started is not None for attempt in own.values()):
         return
+    if not all(
+        reported.values()
+    ):  # when these ended is not known: the scheduler's clock cannot be compared with the client's
+        return
     begun, plan = peer.rounds[number - 1]
     pieces = _sorted_plan(plan)
     ends: list[float] = []

@@ -185,6 +185,7 @@ class Report:
             "settings": settings_json(self.dataset),
             "data_quality": {
                 "coverage": coverage_json(self.dataset.coverage),
+                "notices": list(self.dataset.notices),
                 "lacks": list(self.dataset.missing_inputs),
                 "problems": list(self.dataset.problems),
             },

@@ -211,7 +211,7 @@ def data_quality_of(dataset: Dataset) -> MultiInputView:
         caption=message("The first {n} files", n=MAX_FILES) if len(coverage) > MAX_FILES else message("Files"),
         empty=message("No file was read."),
     )
-    missing = (*dataset.missing_inputs, *dataset.problems)
+    missing = (*dataset.notices, *dataset.missing_inputs, *dataset.problems)
     gaps = Listing(message("What is missing, and the consequence"), missing, message("Nothing is missing."))
     return MultiInputView((Listing("", tuple(notes)), gaps, DetailsView(message("All files"), files)))
 
