@@ -1,7 +1,5 @@
 """Runs as hosts with wrong clocks log them: the times in their logs are moved."""
 
-from __future__ import annotations
-
 import re
 import tarfile
 from collections.abc import Mapping

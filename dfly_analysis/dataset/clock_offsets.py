@@ -4,8 +4,6 @@ A client logs that a task begins before the scheduler logs its peer, and reads t
 bounds the offset of the two clocks from both sides, mostly to a few milliseconds. What is certain is corrected in `events`.
 """
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -71,7 +69,7 @@ _CORRECTED = """
 CREATE VIEW events AS
 SELECT e.* REPLACE (
     CASE WHEN e.event_id = 'piece_reported' AND EXISTS (
-        SELECT 1 FROM clock_doubts d WHERE d.log_path = e.log_path AND (d.host IS NULL OR d.host = e.host)
+        SELECT 1 FROM clocks_incomparable d WHERE d.log_path = e.log_path AND (d.host IS NULL OR d.host = e.host)
     ) THEN NULL WHEN s.shift_ns IS NULL THEN e.time
     ELSE make_timestamp_ns(epoch_ns(e.time) + s.shift_ns)::TIMESTAMPTZ_NS END AS time
 )
@@ -108,7 +106,7 @@ class ClockOffset:
             return message("times without a zone (logs of {clock}) were read in {given}, but {pairs:,} pairs of records with clients and jobs show {zone}: they are corrected by {offset}, as with `--tz {zone}`", given=self.given_zone, zone=self.zone, **values)  # fmt: skip
         if self.kind == "zone":
             return message("times without a zone (logs of {clock}) were read in another zone than they were written in, as {pairs:,} pairs of records with clients and jobs show: they are corrected by {offset}", **values)  # fmt: skip
-        return self._describe_correction(values) if self.is_corrected else self._describe_doubt(values)
+        return self._describe_correction(values) if self.is_corrected else self._describe_uncertain(values)
 
     def _describe_correction(self, values: dict[str, Any]) -> Message:
         if self.other:
@@ -117,7 +115,7 @@ class ClockOffset:
             return message("the clock of {clock} is {offset} ahead of the others ({pairs:,} pairs of records); its times are corrected", **values)  # fmt: skip
         return message("the clock of {clock} is {offset} behind the others ({pairs:,} pairs of records); its times are corrected", **values)  # fmt: skip
 
-    def _describe_doubt(self, values: dict[str, Any]) -> Message:
+    def _describe_uncertain(self, values: dict[str, Any]) -> Message:
         low, high = (message("an unknown time") if end is None else _signed(end) for end in (self.low_s, self.high_s))
         if self.low_s is not None and self.high_s is not None and self.low_s > self.high_s:
             return message("the clock of {clock} changed during the run: it is {high} to {low} off the others ({pairs:,} pairs of records); its times are left as logged, and no duration is computed from times of two clocks", low=low, high=high, **values)  # fmt: skip
@@ -168,7 +166,7 @@ class _Corrections:
     of_service: dict[_Clock, float] = field(default_factory=dict)
     of_client: dict[str, float] = field(default_factory=dict)
     of_jobs_s: float = 0.0
-    doubts: set[tuple[_Clock, str | None]] = field(default_factory=set)
+    incomparable: set[tuple[_Clock, str | None]] = field(default_factory=set)
 
 
 def correct_clocks(engine: Engine, result: FileResult) -> tuple[ClockOffset, ...]:
@@ -226,7 +224,7 @@ def _interval(high: float | None, *lows: float | None) -> tuple[float, float]:
 
 def _solve(bounds: Sequence[_Bounds], paths: Mapping[_Clock, Sequence[str]], result: FileResult) -> _Corrections:
     """Tell whose clock is off: the offset of a service is the one that most others agree with; who disagrees with it is off itself."""
-    made = _Corrections()
+    corrections = _Corrections()
     of_clock: defaultdict[_Clock, list[_Bounds]] = defaultdict(list)
     of_other: defaultdict[str, list[_Bounds]] = defaultdict(list)
     for one in bounds:
@@ -242,29 +240,33 @@ def _solve(bounds: Sequence[_Bounds], paths: Mapping[_Clock, Sequence[str]], res
     ):  # one `--tz` for all logs without a zone, also those that no pair shows
         (zone_s,) = set(zones_s.values())
         zones_s = {clock: zone_s for clock in paths if clock.is_zone_given}
-    _add_zones(made, zones_s, of_clock, result)
+    _add_zones(corrections, zones_s, of_clock, result)
     for clock, listed in of_clock.items():
         zone_s, pairs = zones_s.get(clock, 0.0), sum(one.pairs for one in listed)
         if clock not in agreed:
             _add_skew(
-                made,
+                corrections,
                 clock.name,
                 clock.component,
                 max(one.low for one in listed),
                 min(one.high for one in listed),
                 pairs,
             )
-            made.doubts.add((clock, None))
+            corrections.incomparable.add((clock, None))
             continue
         low, high = (end - zone_s for end in agreed[clock])
         exact = [one.other for one in listed if one.is_steady and one.high - one.low <= _CERTAIN_S]
-        skew_s = _add_skew(made, clock.name, clock.component, low, high, pairs, exact[0] if len(exact) == 1 else None)
+        skew_s = _add_skew(
+            corrections, clock.name, clock.component, low, high, pairs, exact[0] if len(exact) == 1 else None
+        )
         if skew_s is None:
-            made.doubts.add((clock, None))
-        made.of_service[clock] = -zone_s - (skew_s or 0.0)
+            corrections.incomparable.add((clock, None))
+        corrections.of_service[clock] = -zone_s - (skew_s or 0.0)
         for one in listed:
             of_other[one.other].append(
-                one._replace(low=-one.high - made.of_service[clock], high=-one.low - made.of_service[clock])
+                one._replace(
+                    low=-one.high - corrections.of_service[clock], high=-one.low - corrections.of_service[clock]
+                )
             )
     for other, listed in of_other.items():
         low, high, pairs = (
@@ -273,14 +275,14 @@ def _solve(bounds: Sequence[_Bounds], paths: Mapping[_Clock, Sequence[str]], res
             sum(one.pairs for one in listed),
         )
         is_jobs = other == JOBS
-        skew_s = _add_skew(made, other, "manager" if is_jobs else "client", low, high, pairs)
+        skew_s = _add_skew(corrections, other, "manager" if is_jobs else "client", low, high, pairs)
         if is_jobs:
-            made.of_jobs_s = -(skew_s or 0.0)
+            corrections.of_jobs_s = -(skew_s or 0.0)
         elif skew_s is None:
-            made.doubts |= {(one.clock, other) for one in listed}
+            corrections.incomparable |= {(one.clock, other) for one in listed}
         else:
-            made.of_client[other] = -skew_s
-    return made
+            corrections.of_client[other] = -skew_s
+    return corrections
 
 
 def _agreed(bounds: Sequence[_Bounds]) -> tuple[float, float]:
@@ -309,18 +311,18 @@ def _zone_s(low: float, high: float) -> float:
 
 
 def _add_zones(
-    made: _Corrections,
+    corrections: _Corrections,
     zones_s: Mapping[_Clock, float],
     of_clock: Mapping[_Clock, Sequence[_Bounds]],
     result: FileResult,
 ) -> None:
     for zone_s in sorted(set(zones_s.values()) - {0.0}):
         clocks = [clock for clock, own in zones_s.items() if own == zone_s]
-        made.of_service |= dict.fromkeys(clocks, -zone_s)
+        corrections.of_service |= dict.fromkeys(clocks, -zone_s)
         pairs = sum(one.pairs for clock in clocks for one in of_clock.get(clock, ()))
         given, zone = _zone_names(result, zone_s)
         names = format_list(sorted({clock.name for clock in clocks}))
-        made.found.append(
+        corrections.found.append(
             ClockOffset("zone", names, clocks[0].component, zone_s, zone_s, zone_s, pairs, True, given, zone)
         )
 
@@ -339,7 +341,7 @@ def _zone_names(result: FileResult, zone_s: float) -> tuple[str | None, str | No
 
 
 def _add_skew(
-    made: _Corrections, name: str, component: str, low: float, high: float, pairs: int, other: str | None = None
+    corrections: _Corrections, name: str, component: str, low: float, high: float, pairs: int, other: str | None = None
 ) -> float | None:
     """Add a clock that is off, and return by how many seconds: 0 where it is right, None where it is not certain."""
     is_steady = low <= high + TOLERANCE_S
@@ -348,27 +350,33 @@ def _add_skew(
     known = {end: end if math.isfinite(end) else None for end in (low, high)}
     ends = [end for end in known.values() if end is not None]
     middle, is_certain = sum(ends) / len(ends), is_steady and high - low <= _CERTAIN_S
-    made.found.append(
+    corrections.found.append(
         ClockOffset("skew", name, component, middle, known[low], known[high], pairs, is_certain, other=other)
     )
     return middle if is_certain else None
 
 
-def _apply(engine: Engine, result: FileResult, made: _Corrections, paths: Mapping[_Clock, Sequence[str]]) -> None:
+def _apply(
+    engine: Engine, result: FileResult, corrections: _Corrections, paths: Mapping[_Clock, Sequence[str]]
+) -> None:
     shifts: list[_Shift] = [
         (path, clock.component, None, seconds)
-        for clock, seconds in made.of_service.items()
+        for clock, seconds in corrections.of_service.items()
         for path in paths[clock]
         if seconds
     ]
-    shifts += _client_shifts(engine, result, {host: seconds for host, seconds in made.of_client.items() if seconds})
+    shifts += _client_shifts(
+        engine, result, {host: seconds for host, seconds in corrections.of_client.items() if seconds}
+    )
     columns = ("log_path", "component", "host", "shift_ns")
     rows = [dict(zip(columns, (*place, round(seconds * 1e9)), strict=True)) for *place, seconds in shifts]
     engine.add_rows(
         "clock_shifts", rows, pa.schema([*((name, _TEXT) for name in columns[:3]), ("shift_ns", pa.int64())])
     )
-    doubts = [{"log_path": path, "host": host} for clock, host in made.doubts for path in paths[clock]]
-    engine.add_rows("clock_doubts", doubts, pa.schema([("log_path", _TEXT), ("host", _TEXT)]))
+    incomparable = [
+        {"log_path": path, "host": host} for clock, host in corrections.incomparable for path in paths[clock]
+    ]
+    engine.add_rows("clocks_incomparable", incomparable, pa.schema([("log_path", _TEXT), ("host", _TEXT)]))
     engine.execute("ALTER VIEW events RENAME TO events_as_logged")
     engine.execute(_CORRECTED)
     of_file = {path: seconds for path, _, host, seconds in shifts if host is None}
@@ -378,9 +386,9 @@ def _apply(engine: Engine, result: FileResult, made: _Corrections, paths: Mappin
             row |= {name: row[name] + shift for name in ("first", "last") if row.get(name) is not None}
             note = message("its times are corrected by {shift}", shift=_signed(seconds))
             row["note"] = f"{row['note']}; {note}" if row.get("note") else note
-    if made.of_jobs_s:
+    if corrections.of_jobs_s:
         for job in result.jobs:
-            job |= {name: job[name] + timedelta(seconds=made.of_jobs_s) for name in ("created", "ended") if job[name] is not None}  # fmt: skip
+            job |= {name: job[name] + timedelta(seconds=corrections.of_jobs_s) for name in ("created", "ended") if job[name] is not None}  # fmt: skip
 
 
 def _client_shifts(engine: Engine, result: FileResult, of_host: Mapping[str, float]) -> list[_Shift]:

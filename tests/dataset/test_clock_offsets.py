@@ -1,7 +1,5 @@
 """Clocks and zones that disagree are found by pairs of records, corrected where certain, and never turned into durations."""
 
-from __future__ import annotations
-
 import pytest
 from clock_shifts import shift_times, write_shifted
 from conftest import SAMPLES, examples

@@ -1,7 +1,5 @@
 """The clocks or time zones of the logs disagree."""
 
-from __future__ import annotations
-
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_of
