@@ -10,7 +10,7 @@ from conftest import ROOT
 
 STYLE = ROOT / "docs" / "style.md"
 FOLDERS = ("dfly_analysis", "docs", "notebooks", "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")
-SUFFIXES = (".py", ".md", ".yaml", ".j2", ".ipynb", ".css", ".js", ".c", ".h", ".rst")
+SUFFIXES = (".py", ".sql", ".md", ".yaml", ".j2", ".ipynb", ".css", ".js", ".c", ".h", ".rst")
 FILES = subprocess.run(
     ["git", "ls-files", "--", *FOLDERS], cwd=ROOT, capture_output=True, text=True, check=True
 ).stdout.splitlines()

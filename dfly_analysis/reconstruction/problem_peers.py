@@ -9,10 +9,9 @@ import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
-from dfly_analysis.reconstruction.event_records import CLIENT, ENDS, quoted
+from dfly_analysis.reconstruction.event_records import INFERRED_ORDER, OPEN_ORDER
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
-from dfly_analysis.reconstruction.scheduler_reports import INFERRED_ORDER, OPEN_ORDER
-from dfly_analysis.reconstruction.start_end_pairing import ACTING
+from dfly_analysis.reconstruction.sql_scripts import sql
 from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows, insert_rows
 
 RECORDS_AT_A_TIME = 20_000
@@ -21,60 +20,11 @@ _TYPES = {
     "duration_s": NUMBER, "outcome": TEXT, "signature": TEXT, "known_id": TEXT, "known_outcome": TEXT, "names_timeout": FLAG, "names_body": FLAG,
     "successes_not_logged": FLAG, "order_in_peer": WHOLE, "is_open": FLAG, "is_first_ok": FLAG, "sees_starts": FLAG, "first_plan_time": WHOLE,
 }  # fmt: skip
-_PROBLEM_RECORDS = f"""
-CREATE OR REPLACE TEMP TABLE _problem_records AS
-SELECT seq, peer, place FROM _records SEMI JOIN _unusual_pieces USING (place, number) WHERE {ACTING}
-"""
-_PROBLEM_PEERS = """
-CREATE OR REPLACE TEMP TABLE _problem_peers AS
-WITH peers AS (
-        SELECT peer, min(place) AS place, min(place) <> max(place) AS is_mixed, count(*) AS records FROM _problem_records GROUP BY peer
-    ),
-    mixed AS (SELECT DISTINCT problem.place FROM _problem_records AS problem JOIN peers USING (peer) WHERE is_mixed),
-    traits AS (SELECT DISTINCT peer, logs_starts FROM _piece_groups)
-SELECT peer, logs_starts, CASE WHEN is_mixed OR mixed.place IS NOT NULL THEN 0 ELSE 1 + hash(peers.place) % {batches} END::INTEGER AS batch
-FROM peers JOIN traits USING (peer) LEFT JOIN mixed USING (place)
-"""
-"""All records of a task on a host are in one batch; peers of several tasks or hosts, which only damaged logs have, are in the first."""
-_MACHINE_RECORDS = """
-CREATE OR REPLACE TEMP TABLE _machine_records AS
-SELECT seq, batch FROM _problem_records JOIN _problem_peers USING (peer)
-UNION ALL SELECT seq, batch FROM _round_marks JOIN _problem_peers USING (peer)
-"""
-_BATCH = """
-SELECT record.seq, id, event, record.peer, record.time, number, record.place, starts.seq AS life, origin, cancelling, stage, line, parent_id,
-    detail, message, signature
-FROM (FROM _machine_records WHERE batch = ?) AS chosen JOIN _records AS record USING (seq) JOIN _identities AS identity USING (id)
-ASOF LEFT JOIN _process_starts AS starts ON starts.host = identity.host AND record.seq > starts.seq
-ORDER BY record.seq
-"""
-_REPORTS = """
-SELECT report.peer, list(number) FILTER (NOT again), list(ended) FILTER (NOT again), list(number) FILTER (again), list(ended) FILTER (again)
-FROM (
-    SELECT peer, number, coalesce(time, 0) AS ended, coalesce(began >= reports_again_from AND time > reports_again_from, false) AS again
-    FROM _first_reports SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) USING (peer)
-    LEFT JOIN _peer_rounds USING (peer)
-) AS report GROUP BY report.peer
-"""
-_COSTS = f"""
-SELECT report.peer, report.number, began, cost_s
-FROM _first_reports AS report SEMI JOIN (FROM _problem_peers WHERE batch = ? AND NOT logs_starts) AS peers USING (peer)
-SEMI JOIN (
-    SELECT peer, number FROM _records WHERE writer = {CLIENT} AND event IN {quoted(ENDS)}
-) AS ends ON ends.peer = report.peer AND ends.number = report.number
-"""
-_SETTINGS = f"""
-SELECT peer, logs_starts, min(in_flight) FROM (FROM _problem_peers WHERE batch = ?) JOIN _identities USING (peer)
-WHERE writer = {CLIENT} GROUP BY ALL ORDER BY peer
-"""
 
 
 def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
     """Create `_machine_attempts`: the attempts at pieces that are not ordinary."""
-    connection.execute(_PROBLEM_RECORDS)
-    ((records,),) = connection.execute("SELECT count(*) FROM _problem_records").fetchall()
-    connection.execute(_PROBLEM_PEERS.format(batches=records // RECORDS_AT_A_TIME + 1))
-    connection.execute(_MACHINE_RECORDS)
+    connection.execute(sql("problem_peers", RECORDS_AT_A_TIME=RECORDS_AT_A_TIME))
     create_from_rows(connection, "_machine_attempts", _TYPES, ())
     for (batch,) in connection.execute("SELECT DISTINCT batch FROM _problem_peers ORDER BY batch").fetchall():
         insert_rows(connection, "_machine_attempts", _TYPES, _attempts_of(connection, batch))
@@ -86,11 +36,11 @@ def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[
         peer: Reports(
             dict(zip(first or (), ended or (), strict=True)), dict(zip(second or (), again or (), strict=True))
         )
-        for peer, first, ended, second, again in connection.execute(_REPORTS, [batch]).fetchall()
+        for peer, first, ended, second, again in connection.execute(sql("batch_reports"), [batch]).fetchall()
     }
-    for peer, number, began, cost_s in connection.execute(_COSTS, [batch]).fetchall():
+    for peer, number, began, cost_s in connection.execute(sql("batch_costs"), [batch]).fetchall():
         reports[peer].costs[number] = (math.nan if began is None else began, cost_s)
-    for peer, logs_starts, in_flight in connection.execute(_SETTINGS, [batch]).fetchall():
+    for peer, logs_starts, in_flight in connection.execute(sql("batch_settings"), [batch]).fetchall():
         pieces = peers[peer]
         if pieces.done and not logs_starts:
             add_cancelled(pieces, reports.get(peer) or Reports(), in_flight)
@@ -98,7 +48,7 @@ def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[
 
 
 def _records_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[Record]:
-    rows = connection.execute(_BATCH, [batch]).fetchall()
+    rows = connection.execute(sql("batch_records"), [batch]).fetchall()
     for row in rows:
         yield Record._make(row if row[4] is not None else (*row[:4], math.nan, *row[5:]))
 

@@ -2,21 +2,32 @@
 
 import duckdb
 
-from dfly_analysis.reconstruction.cause_attribution import attribute_causes, judge_attempts
-from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, add_settings, correct_timeouts
-from dfly_analysis.reconstruction.event_records import create_records
+from dfly_analysis.errors import DflyError
+from dfly_analysis.reconstruction.cause_attribution import attribute_causes, classify_texts
+from dfly_analysis.reconstruction.effective_timeouts import (
+    EffectiveTimeouts,
+    add_settings,
+    at_timeout,
+    correct_timeouts,
+)
+from dfly_analysis.reconstruction.event_records import CLIENT, REPORTED, USUAL_COST_S
 from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
-from dfly_analysis.reconstruction.result_tables import create_result_tables, create_task_sizes
 from dfly_analysis.reconstruction.run_context import Terminations, create_run_context
-from dfly_analysis.reconstruction.scheduler_reports import create_attempts, create_first_reports
-from dfly_analysis.reconstruction.start_end_pairing import create_pairs
-from dfly_analysis.reconstruction.tasks import create_implied_tasks, create_tasks
-from dfly_analysis.reconstruction.temporary_tables import drop_temporary_tables
+from dfly_analysis.reconstruction.sql_scripts import sql
+from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, create_from_rows, drop_temporary_tables
+from dfly_analysis.units import parse_duration
 
 _OF_RECORDS = (
     "_records", "_first_reports", "_piece_groups", "_pair_candidates", "_problem_records", "_machine_records", "_round_marks",
 )  # fmt: skip
 """Tables with a row a record or a report: most of what is held, and not needed to the end."""
+_SHARED_LINES = "SELECT 1 FROM events GROUP BY log_path HAVING count(*) > max(log_line) LIMIT 1"
+"""Answers of Loki and Grafana hold all records in one line: only the order in which they were read tells which came first."""
+_IN_ANY_ORDER, _AS_READ = (f"SELECT *, {order} AS read_order FROM events" for order in ("0", "row_number() OVER ()"))
+_WITHOUT_PEER = f"SELECT 1 FROM _records WHERE peer IS NULL AND place IS NOT NULL AND writer = {CLIENT} LIMIT 1"
+_ODD_COSTS = (
+    f"SELECT DISTINCT cost FROM _records WHERE event = '{REPORTED}' AND cost IS NOT NULL AND {USUAL_COST_S} IS NULL"
+)
 
 
 def reconstruct(
@@ -25,34 +36,53 @@ def reconstruct(
     """Create or replace the tables `pieces` and `tasks` from the relation `events`, whatever the order of its records.
 
     Works with the clients' logs alone, the scheduler's alone, or both; a piece that both logged is one row. Only pieces with
-    trouble reach Python, in batches of bounded size.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        In UTC. Holds `events` in the columns of `dfly_analysis.readers.logs.event_schema.arrow_schema`, without copies of logs,
-        and, if there is one, ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with the
-        lower number were written first, and in a file of which the newest record is first those of the later line.
-    timeouts : EffectiveTimeouts
-        Settings believed to be in force; corrected where failures pile up well below them.
-    terminations : mapping of str to tuple of Termination, optional
-        By host: what Kubernetes knows of the ends of its processes.
+    trouble reach Python, in batches of bounded size. The connection is in UTC and holds `events` in the columns of
+    `dfly_analysis.readers.logs.event_schema.arrow_schema`, without copies of logs, and, if there is one,
+    ``files(log_path, file_order, newest_first)``: of records of one moment those of the file with the lower number were written
+    first, and in a file of which the newest record is first those of the later line. Timeouts believed to be in force are
+    corrected where failures pile up well below them. `terminations` is by host what Kubernetes knows of the ends of its processes.
     """
     try:
-        create_records(connection)
+        _create_records(connection)
         add_settings(connection, timeouts)
         create_run_context(connection, terminations)
-        create_pairs(connection)
-        create_first_reports(connection)
+        connection.execute(sql("start_end_pairing"))
+        costs = [(cost, _seconds(cost)) for (cost,) in connection.execute(_ODD_COSTS).fetchall()]
+        create_from_rows(connection, "_odd_costs", {"cost": TEXT, "seconds": NUMBER}, costs)
+        connection.execute(sql("first_reports"))
         create_machine_attempts(connection)
-        create_attempts(connection)
+        connection.execute(sql("attempts"))
         correct_timeouts(connection)
-        judge_attempts(connection)
-        create_tasks(connection)
+        connection.execute(sql("failed_attempts", AT_TIMEOUT=at_timeout("duration_s", "timeout_s")))
+        connection.execute(sql("tasks"))
         attribute_causes(connection)
-        create_task_sizes(connection)
-        create_implied_tasks(connection)
+        connection.execute(sql("task_sizes"))
+        connection.execute(sql("losses"))
+        classify_texts(connection, "SELECT DISTINCT text FROM _losses")
+        connection.execute(sql("implied_tasks"))
         drop_temporary_tables(connection, _OF_RECORDS)
-        create_result_tables(connection)
+        connection.execute(sql("all_attempts"))
+        drop_temporary_tables(connection, ["_attempts"])
+        connection.execute(sql("result_tables"))
     finally:
         drop_temporary_tables(connection)
+
+
+def _create_records(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `_identities` and `_records` from the relations `events` and `files`."""
+    try:
+        connection.execute("SELECT log_path, file_order, newest_first FROM files LIMIT 0")
+    except duckdb.CatalogException:
+        connection.execute(sql("files"))
+    connection.execute(sql("identities"))
+    shared_lines = connection.execute(_SHARED_LINES).fetchall()
+    connection.execute(sql("records", READ_EVENTS=_AS_READ if shared_lines else _IN_ANY_ORDER))
+    if connection.execute(_WITHOUT_PEER).fetchall():
+        connection.execute(sql("missing_peers"))
+
+
+def _seconds(cost: str) -> float | None:
+    try:
+        return parse_duration(cost)
+    except DflyError:
+        return None

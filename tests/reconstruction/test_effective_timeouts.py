@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from dfly_analysis.reconstruction.effective_timeouts import AT_TIMEOUT
+from dfly_analysis.reconstruction.effective_timeouts import at_timeout
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ from dfly_analysis.reconstruction.effective_timeouts import AT_TIMEOUT
 def test_a_timeout_has_some_play(duration_s, timeout_s, expected):
     """Timers fire late, by a third of a second or two per cent of a long limit, and next to never early."""
     with duckdb.connect() as connection:
-        query = f"SELECT coalesce({AT_TIMEOUT.format(duration='$1::DOUBLE', timeout='$2::DOUBLE')}, false)"
+        query = f"SELECT coalesce({at_timeout('$1::DOUBLE', '$2::DOUBLE')}, false)"
         assert connection.execute(query, [duration_s, timeout_s]).fetchall() == [(expected,)]

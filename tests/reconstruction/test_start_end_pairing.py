@@ -24,7 +24,7 @@ from reconstruction_cases import (
 )
 
 from dfly_analysis.dataset import load
-from dfly_analysis.reconstruction import problem_peers, start_end_pairing
+from dfly_analysis.reconstruction import problem_peers, sql_scripts
 from dfly_analysis.reconstruction.piece_state_machine import read_pieces
 
 
@@ -80,7 +80,9 @@ def written(steps):
     return client(*lines)
 
 
-NONE_ORDINARY = start_end_pairing._GROUPS.replace("logs_starts AND in_one_place", "false")
+def none_ordinary(name, read_script=sql_scripts.read_script):
+    """Return a script in which every piece goes to the state machine."""
+    return read_script(name).replace("logs_starts AND in_one_place", "false")
 
 
 @given(st.lists(STEPS, min_size=1, max_size=25), st.booleans())
@@ -89,7 +91,7 @@ def test_pairing_in_sql_gives_what_the_state_machine_gives(steps, cancelled):
     """Whatever happens to other pieces, rounds, processes and other peers."""
     log = written(steps)
     paired = rebuilt(log, cancelled=cancelled)
-    with mock.patch.object(start_end_pairing, "_GROUPS", NONE_ORDINARY):
+    with mock.patch.object(sql_scripts, "read_script", none_ordinary):
         for left, right in zip(paired, rebuilt(log, cancelled=cancelled), strict=True):
             pd.testing.assert_frame_equal(left, right)
 
