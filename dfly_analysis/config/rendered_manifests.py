@@ -75,7 +75,11 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     named = values.get({"client": "host.hostname", "scheduler": "server.host"}.get(component, ""))
     host = named if isinstance(named, str) and named else _folder(path)
     named_role = role_named(path) if component == "client" else component
-    role = named_role if role == "client" and named_role == "seedClient" and values.get("seedPeer.enable") is not False else role
+    role = (
+        named_role
+        if role == "client" and named_role == "seedClient" and values.get("seedPeer.enable") is not False
+        else role
+    )
     return RenderedFile(path, component, role, host, values, found.lines, found.repeated, named_role)
 
 
