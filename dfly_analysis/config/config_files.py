@@ -79,6 +79,15 @@ def read_config_text(text: str, path: str) -> ConfigInput:
     return _images(text, path) or found
 
 
+def is_configuration(text: str) -> bool:
+    """Return whether a text holds a configuration of Dragonfly, or a part of one."""
+    try:
+        found = read_config_text(text, "text")
+    except SettingsError:
+        return False
+    return bool(found.rendered) or (found.values is not None and bool(found.values.entries) and is_known(found.values))
+
+
 def _images(text: str, path: str) -> ConfigInput | None:
     """Return the releases that the images in a text name as values of the chart; None where there are none."""
     tags = {match["component"]: match["tag"] or match["tag_below"] for match in _IMAGE.finditer(text)}

@@ -17,6 +17,7 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.dataset.stored_tables import use_stored_tables
+from dfly_analysis.errors import SettingsError
 from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.reconstruction import Terminations
@@ -77,7 +78,15 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
     releases: dict[str, str] = {}
     for component, release in [*result.versions, *named]:
         releases[component] = max(release, releases.get(component, ""), key=_release_order)
-    return given.with_versions(**releases).with_rendered(result.rendered)
+    found = given.with_versions(**releases).with_rendered(result.rendered)
+    if not result.values or given.user.entries:
+        return found
+    if any(one.entries != result.values[0].entries for one in result.values):
+        names = ", ".join(one.address for one in result.values[:3])
+        hint = "name those of this run with --values"
+        result.problems.append(str(SettingsError("several files of Helm values; none is used", where=names, hint=hint)))
+        return found
+    return found.with_values(result.values[0])
 
 
 def _release_order(release: str) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
-from dfly_analysis.config.rendered_manifests import RenderedFile
+from dfly_analysis.config.config_files import ConfigInput, is_configuration
 from dfly_analysis.dataset.deduplication import NO_HASHES, Hashes, add_hashes, fingerprints_of, log_key, record_hashes
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
@@ -33,6 +33,11 @@ _CONFIGURATION = re.compile(
     r"^(?:host|server|download|upload|scheduler|manager|dynconfig|dynConfig|storage|seedPeer|proxy|database|gc|job)\s*:",
     re.MULTILINE,
 )
+_VALUES = re.compile(
+    r"^(?:client|seedClient|scheduler|manager|dfdaemon|seedPeer|dragonfly|USER-SUPPLIED VALUES|COMPUTED VALUES)\s*:\s*(?:\{|$)|\bkind\b[\"']?:\s*[\"']?ConfigMap\b",
+    re.MULTILINE,
+)
+"""How Helm values and ConfigMaps look."""
 _LARGEST_CONFIGURATION_BYTES = 1 << 20
 _MAX_WRITERS = 500
 """Of one file whose records are fingerprinted separately."""
@@ -156,7 +161,11 @@ class _FileReader:
         for table in tables:
             sink(without_lines(table, dropped) if dropped else table)
         if not added:
-            return row
+            return (
+                {**row, "kind": "configuration"}
+                if row.get("kind", "foreign") == "foreign" and is_configuration(text)
+                else row
+            )
         sink(fragment_table(added, opened.address, self.options.tz))
         if row.get("kind") == "log":
             return row
@@ -216,12 +225,14 @@ class _FileReader:
             return {"kind": "empty", "lines": 0}
         if _FOREIGN.search(opened.address):
             return {"lines": opened.drain(), "note": message("another program's file")}
-        if rendered := self._rendered(opened, text):
-            self.result.rendered.append(rendered)
-            whole = opened.text()
+        if given := self._configuration(opened, text):
+            self.result.rendered += given.rendered
+            self.result.values += [given.values] if given.values is not None else []
+            whole, file = opened.text(), next(iter(given.rendered), None)
             lines = whole.count("\n") + (not whole.endswith("\n"))
             return {
-                "kind": "configuration", "component": rendered.component, "host": rendered.host, "lines": lines, "parsed": lines,
+                "kind": "configuration", "component": file.component if file else None, "host": file.host if file else None,
+                "lines": lines, "parsed": lines,
             }  # fmt: skip
         is_other = jobs.recognises(text) or pods.recognises(text)
         named = self.options.format_id
@@ -285,13 +296,23 @@ class _FileReader:
             self.add_problem(problem)
 
     @staticmethod
-    def _rendered(opened: Opened, head: str) -> RenderedFile | None:
-        if not _CONFIGURATION.search(head) or match_head(head.partition("\n")[0]):
+    def _configuration(opened: Opened, head: str) -> ConfigInput | None:
+        """Return the configuration that a file is: a component's own, ConfigMaps, or Helm values."""
+        is_values = _VALUES.search(head) is not None
+        if not (is_values or _CONFIGURATION.search(head)) or match_head(head.partition("\n")[0]):
             return None
+        from dfly_analysis.config.config_files import is_values as are_values
+        from dfly_analysis.config.config_files import read_config_text
         from dfly_analysis.config.rendered_manifests import read_rendered
 
         data = opened.whole(_LARGEST_CONFIGURATION_BYTES)
+        text = data.decode("utf-8", "replace") if data else ""
         try:
-            return read_rendered(data.decode("utf-8", "replace"), opened.address) if data else None
+            if file := read_rendered(text, opened.address):
+                return ConfigInput(None, (file,))
+            given = read_config_text(text, opened.address) if is_values else None
         except SettingsError:
             return None
+        if given is None or not (given.rendered or (given.values is not None and are_values(given.values))):
+            return None
+        return given

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from dfly_analysis.config.helm_values import UserValues
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.dataset.deduplication import Hashes
 
@@ -22,6 +23,7 @@ class FileResult:
     runs: list[dict[str, Any]] = field(default_factory=list)
     pods: list[dict[str, Any]] = field(default_factory=list)
     rendered: list[RenderedFile] = field(default_factory=list)
+    values: list[UserValues] = field(default_factory=list)
     versions: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     fingerprints: dict[str, Hashes] = field(default_factory=dict)
@@ -36,17 +38,15 @@ class FileResult:
     def from_json(cls, text: str | bytes) -> FileResult:
         """Return what `to_json` wrote."""
         data = json.loads(text, object_hook=_decode)
-        if data["rendered"]:
-            from dfly_analysis.config.rendered_manifests import RenderedFile
-
-            data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
+        data["values"] = [UserValues(**entry) for entry in data["values"]]
         data["fingerprints"] = {key: np.array(hashes, np.uint64) for key, hashes in data["fingerprints"].items()}
         data["versions"] = [tuple(pair) for pair in data["versions"]]
         return cls(**data)
 
     def add(self, other: FileResult) -> None:
         """Append what other files gave."""
-        for name in ("coverage", "jobs", "runs", "pods", "rendered", "versions", "problems", "newest_first"):
+        for name in ("coverage", "jobs", "runs", "pods", "rendered", "values", "versions", "problems", "newest_first"):
             getattr(self, name).extend(getattr(other, name))
         self.fingerprints |= other.fingerprints
         self.zones = list(dict.fromkeys([*self.zones, *other.zones]))

@@ -234,4 +234,6 @@ def require_readable(paths: Sequence[str | Path], result: FileResult) -> None:
         raise SourceError("is empty", where=where, hint=hint)
     reason = "".join(f"; {problem}" for problem in result.problems[:1])
     hint = "`dfly-analysis inspect` shows what each file was taken for"
+    if any(row["kind"] == "configuration" for row in result.coverage):
+        hint = "`dfly-analysis check-config` checks a configuration"
     raise SourceError(f"nothing in it is a log, job JSON or benchmark table{reason}", where=where, hint=hint)

@@ -392,3 +392,37 @@ def test_relevant_records_give_the_same_findings(article_sample):
     assert [*diagnose(whole)] == [*diagnose(relevant)]
     assert len(relevant.events) < len(whole.events)
     assert (relevant.events["level"] == "ERROR").sum() == (whole.events["level"] == "ERROR").sum()
+
+
+VALUES = "seedClient:\n  config:\n    download:\n      pieceTimeout: 77s\n"
+LINE = "2026-01-05T10:00:00.000000Z  INFO download: dragonfly-client/src/resource/task.rs:100: download finished\n"
+
+
+def test_values_beside_the_logs_are_those_of_the_run(tmp_path):
+    """Helm values in an input folder are in force, named in the coverage, and give way to values that the user names."""
+    (tmp_path / "values.yaml").write_text(VALUES, "utf-8")
+    (tmp_path / "client.log").write_text(LINE, "utf-8")
+    dataset = load(tmp_path)
+    assert dataset.settings.get("download.pieceTimeout", "seedClient").seconds == 77
+    assert dataset.coverage.set_index("path").loc[str(tmp_path / "values.yaml"), "kind"] == "configuration"
+    named = load(tmp_path, settings=Settings.resolve({"seedClient.config.download.pieceTimeout": "8s"}))
+    assert named.settings.get("download.pieceTimeout", "seedClient").seconds == 8
+
+
+def test_two_different_values_files_are_a_problem(tmp_path):
+    """Of two none is chosen, and the problem names both; a copy is no second one."""
+    for name, text in (("a.yaml", VALUES), ("b.yaml", VALUES)):
+        (tmp_path / name).write_text(text, "utf-8")
+    (tmp_path / "client.log").write_text(LINE, "utf-8")
+    assert load(tmp_path).settings.get("download.pieceTimeout", "seedClient").seconds == 77
+    (tmp_path / "b.yaml").write_text(VALUES.replace("77", "78"), "utf-8")
+    (problem,) = load(tmp_path).problems
+    assert "a.yaml" in problem
+    assert "--values" in problem
+
+
+def test_configuration_alone_names_the_command_for_it(tmp_path):
+    """Two lines of configuration are no log, and the error says what checks them."""
+    (tmp_path / "paste.txt").write_text("download:\n  pieceTimeout: 5m\n", "utf-8")
+    with pytest.raises(SourceError, match="check-config"):
+        load(tmp_path)
