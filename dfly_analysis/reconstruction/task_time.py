@@ -19,6 +19,8 @@ STEPS = {
 _FLIGHTS = ("source", "parents", "local", "retries")
 _COMPLETE = 0.9
 """Proportion of a task's pieces that must be logged for a gap between them to be a wait."""
+_SECOND_NS, _CALL_NS = 1_000_000_000, 10_000_000_000
+"""A call to the scheduler that gets no answer is logged when its timeout has expired."""
 STEP = (
     "CASE event_id "
     + " ".join(f"WHEN '{event}' THEN '{step}'" for event, step in STEPS.items())
@@ -102,16 +104,21 @@ WITH known AS (
             coalesce(segment.from_ns >= last_ns, false) AS is_after
         FROM task_segments AS segment JOIN _timed USING (peer_id) LEFT JOIN known USING (peer_id) WHERE in_flight = 0
     ),
+    unanswered AS (
+        SELECT DISTINCT host, epoch_ns(time) AS ns FROM events WHERE event_id = 'scheduler_call_failed' AND component = 'client' AND host IS NOT NULL
+    ),
     waits AS (
-        SELECT peer_id, (until_ns - from_ns) / 1e9 AS seconds, CASE
+        SELECT peer_id, (gaps.until_ns - gaps.from_ns) / 1e9 AS seconds, CASE
             WHEN step = 'scheduling' THEN 'scheduling'
             WHEN step = 'registration' THEN CASE WHEN has_steps THEN 'registration' ELSE 'not_logged' END
             WHEN is_partial THEN CASE WHEN step = 'parent_wait' THEN 'parents' ELSE 'source' END
             WHEN step = 'second_round' THEN 'source'
             WHEN is_after AND outcome = 'ok' THEN 'writing'
+            WHEN unanswered.ns >= gaps.from_ns AND gaps.until_ns - gaps.from_ns > {_SECOND_NS} THEN 'scheduling'
             WHEN step = 'parent_wait' THEN 'parent_wait'
             WHEN coalesce(load.in_flight, 0) > 0 THEN 'slots' ELSE 'idle' END AS part
         FROM gaps ASOF LEFT JOIN _host_load AS load ON load.host = gaps.host AND (gaps.from_ns + gaps.until_ns) // 2 >= load.ns
+        ASOF LEFT JOIN unanswered ON unanswered.host = gaps.host AND gaps.until_ns + {_CALL_NS} >= unanswered.ns
         JOIN (SELECT peer_id, bool_or(step <> 'registration') AS has_steps FROM task_segments GROUP BY peer_id) USING (peer_id)
     )
 SELECT peer_id, role, host, outcome, part, sum(seconds) AS seconds

@@ -3,9 +3,11 @@
 import pytest
 from diagnosis_cases import dataset_of, event, finding, job
 
-from tests.diagnosis.test_checks import task
+import dfly_analysis as dfly
+from tests.diagnosis.test_checks import at, task
 from tests.reconstruction.test_task_time import piece, step
 
+_EIGHT = dfly.Settings.resolve({"seedClient": {"config": {"download": {"concurrentPieceCount": 8}}}}, client="v1.5.1")
 URL = "http://registry.example/v2/m/blobs/sha256:" + "a" * 64
 
 
@@ -117,3 +119,108 @@ def test_pulls_from_parents_are_no_storm():
     first = dataset_of(tasks=[task("c", url=URL, role="client", n_pieces=4)], pieces=quick_pieces(4, peer="c"))
     assert finding(first, "back_to_source_storm").verdict == "absent"
     assert finding(dataset_of(), "back_to_source_storm").verdict == "unknown"
+
+
+def rows_of(n_tasks, pieces, *, lasts=20.0, role="seedClient", n_pieces=20, **more):
+    """Return the same pieces in several tasks, one after the other."""
+    tasks, attempts = [], []
+    for number in range(n_tasks):
+        begin = number * (lasts + 1)
+        tasks.append(task(f"p{number}", begin, lasts=lasts, n_pieces=n_pieces, role=role, **more))
+        attempts += [
+            one | {"peer_id": f"p{number}", "role": role, "started": one["started"] + (at(begin) - at(0)), "ended": one["ended"] + (at(begin) - at(0))}
+            for one in pieces
+        ]  # fmt: skip
+    return {"tasks": tasks, "pieces": attempts}
+
+
+def sized(rate_bps, n=20, *, side_by_side=1, **more):
+    """Return pieces of 4 MB that take what their rate says, some side by side."""
+    seconds = 4e6 / rate_bps
+    begins = [(number // side_by_side) * seconds for number in range(n)]
+    return [piece(number, begin, begin + seconds, size_bytes=4_000_000, **more) for number, begin in enumerate(begins)]
+
+
+def test_slow_requests_are_a_slow_source():
+    """1 MB/s a request is slow, 8 MB/s is not; both spend all their time on it."""
+    slow = dataset_of(**rows_of(3, sized(1e6), lasts=80.0))
+    assert "1 MB/s" in finding(slow, "slow_source").reason
+    assert finding(slow, "slow_source").verdict == "present"
+    assert finding(dataset_of(**rows_of(3, sized(8e6), lasts=10.0)), "slow_source").verdict == "absent"
+
+
+def test_run_as_quick_as_its_link_has_no_slow_source():
+    """Where the rate of a request falls as more are in flight, the link is the limit."""
+    pieces, begin = [], 0.0
+    for number in range(40):
+        beside = 1 + number % 4 * 3
+        seconds = 4.0 * beside
+        pieces += [piece(number * 20 + k, begin, begin + seconds, size_bytes=4_000_000) for k in range(beside)]
+        begin += seconds
+    found = finding(dataset_of(**rows_of(1, pieces, lasts=begin, n_pieces=len(pieces))), "slow_source")
+    assert found.verdict == "absent"
+    assert "as quick as its link" in found.reason
+
+
+def test_few_late_pieces_can_be_a_slow_source():
+    """Two pieces that take 40 s each of a second's kind are named, however fast the median is."""
+    pieces = [*sized(4e6, 30), *(piece(30 + k, 30 + 40 * k, 70 + 40 * k, size_bytes=4_000_000) for k in range(2))]
+    assert (
+        "four times the median"
+        in finding(dataset_of(**rows_of(2, pieces, lasts=110.0, n_pieces=32)), "slow_source").reason
+    )
+
+
+def test_child_that_waits_for_pieces_has_slow_parents():
+    """A quarter of the time between pieces of a parent is a wait for it; pieces one after the other are none."""
+    waiting = [piece(number, number * 4, number * 4 + 1, origin="parent") for number in range(20)]
+    found = finding(dataset_of(**rows_of(2, waiting, lasts=80.0, role="client")), "slow_parents")
+    assert (found.verdict, found.count) == ("present", 2)
+    busy = [piece(number, number * 4, number * 4 + 4, origin="parent") for number in range(20)]
+    assert finding(dataset_of(**rows_of(2, busy, lasts=80.0, role="client")), "slow_parents").verdict == "absent"
+
+
+def test_parents_slower_than_the_registry_are_named():
+    """Pieces from parents take four times as long as those from the registry."""
+    seeds = rows_of(2, sized(8e6), lasts=10.0)
+    pulls = rows_of(2, sized(2e6, origin="parent"), lasts=40.0, role="client")
+    pulls = {name: [one | {"peer_id": f"c-{one['peer_id']}"} for one in rows] for name, rows in pulls.items()}
+    found = finding(
+        dataset_of(tasks=seeds["tasks"] + pulls["tasks"], pieces=seeds["pieces"] + pulls["pieces"]), "slow_parents"
+    )
+    assert "2 MB/s (median), from the registry at 8 MB/s" in found.reason
+
+
+def test_long_end_after_the_last_piece_is_a_slow_disk():
+    """20 s of pieces and 20 s of writing; or a copy that takes as long after the task's end."""
+    pieces = [piece(number, number, number + 1) for number in range(20)]
+    assert finding(dataset_of(**rows_of(2, pieces, lasts=40.0)), "slow_disk").verdict == "present"
+    assert finding(dataset_of(**rows_of(2, pieces)), "slow_disk").verdict == "absent"
+    copied = [event(41, 'copy to "/x" success', event_id="task_output_written", peer_id="p0", level="INFO")]
+    assert finding(dataset_of(**rows_of(1, pieces), events=copied), "slow_disk").verdict == "present"
+
+
+def test_slots_that_stay_empty_are_too_few_in_flight():
+    """One piece at a time where eight may be in flight; eight at a time are enough."""
+    assert (
+        finding(
+            dataset_of(**rows_of(2, sized(4e6, 40), lasts=40.0, n_pieces=40), in_force=_EIGHT), "too_few_in_flight"
+        ).verdict
+        == "present"
+    )
+    full = sized(1e6, 40, side_by_side=8)
+    assert (
+        finding(dataset_of(**rows_of(2, full, lasts=20.0, n_pieces=40), in_force=_EIGHT), "too_few_in_flight").verdict
+        == "absent"
+    )
+    assert finding(dataset_of(), "too_few_in_flight").verdict == "unknown"
+
+
+def test_wait_for_permission_is_waiting_for_the_scheduler():
+    """5 of 10 s until the scheduler answers are named; 50 ms are not."""
+    for wait, verdict in ((5, "present"), (0.05, "absent")):
+        pieces = quick_pieces(5, start=wait)
+        rows = rows_of(2, pieces, lasts=5.0 + wait, n_pieces=5)
+        events = [step(number * (6.0 + wait) + wait, "source_round_started", f"p{number}") for number in range(2)]
+        assert finding(dataset_of(**rows, events=events), "waiting_for_scheduler").verdict == verdict
+    assert finding(dataset_of(), "waiting_for_scheduler").verdict == "unknown"
