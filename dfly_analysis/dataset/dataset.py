@@ -17,6 +17,14 @@ FAILED = "outcome IN ('failed', 'died')"
 _TABLES = {table.name: table for table in ALL}
 
 
+class _TableFrame(cached_property[pd.DataFrame]):
+    """The table of the attribute's name as a DataFrame, fetched when it is first used."""
+
+    def __init__(self, doc: str) -> None:
+        super().__init__(lambda dataset: dataset.select(self.attrname))
+        self.__doc__ = doc
+
+
 class Dataset:
     """Everything that was read.
 
@@ -121,40 +129,13 @@ class Dataset:
         schema = _TABLES[table]
         return schema.conform(self.engine.ordered_frame(schema, where, parameters))
 
-    @cached_property
-    def events(self) -> pd.DataFrame:
-        """Records of the logs (`dfly_analysis.schema.EVENTS`), in the order they were written."""
-        return self.select("events")
-
-    @cached_property
-    def pieces(self) -> pd.DataFrame:
-        """Attempts at pieces (`dfly_analysis.schema.PIECES`)."""
-        return self.select("pieces")
-
-    @cached_property
-    def tasks(self) -> pd.DataFrame:
-        """Tasks (`dfly_analysis.schema.TASKS`): one blob on one host."""
-        return self.select("tasks")
-
-    @cached_property
-    def jobs(self) -> pd.DataFrame:
-        """Preheat jobs (`dfly_analysis.schema.JOBS`)."""
-        return self.select("jobs")
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """Figures of benchmarks and of Prometheus (`dfly_analysis.schema.RUNS`)."""
-        return self.select("runs")
-
-    @cached_property
-    def pods(self) -> pd.DataFrame:
-        """What Kubernetes knows (`dfly_analysis.schema.PODS`)."""
-        return self.select("pods")
-
-    @cached_property
-    def coverage(self) -> pd.DataFrame:
-        """The files of the input (`dfly_analysis.schema.COVERAGE`)."""
-        return self.select("coverage")
+    events = _TableFrame("Records of the logs (`dfly_analysis.schema.EVENTS`), in the order they were written.")
+    pieces = _TableFrame("Attempts at pieces (`dfly_analysis.schema.PIECES`).")
+    tasks = _TableFrame("Tasks (`dfly_analysis.schema.TASKS`): one blob on one host.")
+    jobs = _TableFrame("Preheat jobs (`dfly_analysis.schema.JOBS`).")
+    runs = _TableFrame("Figures of benchmarks and of Prometheus (`dfly_analysis.schema.RUNS`).")
+    pods = _TableFrame("What Kubernetes knows (`dfly_analysis.schema.PODS`).")
+    coverage = _TableFrame("The files of the input (`dfly_analysis.schema.COVERAGE`).")
 
     @cached_property
     def failed_tasks(self) -> pd.DataFrame:

@@ -11,17 +11,7 @@ from dfly_analysis.models.kaplan_meier import kaplan_meier
 from dfly_analysis.quantities import NOTHING, interval_text
 from dfly_analysis.reporting.figures import Figure, NotDrawn
 from dfly_analysis.reporting.labels import OUTCOMES
-from dfly_analysis.reporting.plots.style import (
-    COLOURS,
-    DURATION_TICKS_S,
-    FIT,
-    INK,
-    SHARE_TICKS,
-    SIZE_TICKS_BYTES,
-    drawing,
-    finish,
-    log_axis,
-)
+from dfly_analysis.reporting.plots import style
 from dfly_analysis.units import format_duration, format_share, format_size
 
 MAX_POINTS = 6000
@@ -69,18 +59,18 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
         f"SELECT outcome, duration_s, size_bytes::DOUBLE AS size FROM {_SOURCE} "
         f"AND hash(task_id, host, piece_number, attempt, started) % {every} = 0 ORDER BY ALL"
     )
-    with drawing(430) as canvas:
+    with style.drawing(430) as canvas:
         left, right = canvas.subplots(1, 2, width_ratios=(1.15, 1.0))
         _scatter(left, sample)
         if fit:
             smallest = float(fit.attempts.size_bytes.min())
             _lines(left, fit, smallest, max(attempts.largest, requested_piece_bytes or 0.0), attempts.largest)
         for limit in attempts.timeouts[:_MAX_LIMITS]:
-            left.axhline(limit, color=INK, linestyle="--", linewidth=1.1)
+            left.axhline(limit, color=style.INK, linestyle="--", linewidth=1.1)
             left.annotate(canvas.label(message("timeout {timeout}", timeout=format_duration(limit))), (1.0, limit), xycoords=("axes fraction", "data"), xytext=(-3, 3), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
         _style_scatter(left, attempts, requested_piece_bytes if fit else None)
         _survival(right, fit, dataset, attempts.by_size[0][0])
-        return finish(
+        return style.finish(
             canvas,
             len(sample),
             alt=_alt(attempts, fit),
@@ -109,11 +99,11 @@ def _attempts(dataset: Dataset) -> _AttemptStatistics:
 def _scatter(axes: Any, sample: Any) -> None:
     done = sample[sample["outcome"] == "ok"]
     alpha = 0.75 if len(done) < 300 else 0.3
-    axes.scatter(done["size"], done["duration_s"], s=13, color=COLOURS["ok"], alpha=alpha, linewidths=0, label=axes.figure.label(_legend("ok", done)))  # fmt: skip
+    axes.scatter(done["size"], done["duration_s"], s=13, color=style.COLOURS["ok"], alpha=alpha, linewidths=0, label=axes.figure.label(_legend("ok", done)))  # fmt: skip
     for outcome, marker in _MARKERS.items():
         some = sample[sample["outcome"] == outcome]
         if len(some):
-            look = {"facecolors": "none", "edgecolors": COLOURS[outcome]} if marker in "^sD" else {"color": COLOURS[outcome]}  # fmt: skip
+            look = {"facecolors": "none", "edgecolors": style.COLOURS[outcome]} if marker in "^sD" else {"color": style.COLOURS[outcome]}  # fmt: skip
             axes.scatter(some["size"], some["duration_s"], s=30, marker=marker, **look, linewidths=1.2, label=axes.figure.label(_legend(outcome, some)), zorder=3)  # fmt: skip
 
 
@@ -128,8 +118,8 @@ def _lines(axes: Any, fit: Any, low: float, high: float, observed: float) -> Non
     grid = np.geomspace(low, high, _SIZES_OF_A_LINE)
     for p in QUANTILES:
         found = fit.quantiles(grid.tolist(), [p] * len(grid))
-        axes.plot(grid, [one.value for one in found], color=FIT, linestyle=_DASHES[p], linewidth=1.6, label=_QUANTILE_LABELS[p])  # fmt: skip
-        axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.13, linewidth=0)  # fmt: skip
+        axes.plot(grid, [one.value for one in found], color=style.FIT, linestyle=_DASHES[p], linewidth=1.6, label=_QUANTILE_LABELS[p])  # fmt: skip
+        axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=style.FIT, alpha=0.13, linewidth=0)  # fmt: skip
     if beyond:
         axes.axvspan(observed, high, color="#eef1f4", zorder=0, label=message("larger than observed"))
 
@@ -142,8 +132,8 @@ def _style_scatter(axes: Any, attempts: _AttemptStatistics, requested_bytes: flo
     longest = max(attempts.longest, *attempts.timeouts[-1:])
     top = min(max(top, longest * 1.3), longest * MAX_ABOVE)
     axes.set_ylim(bottom, top)
-    log_axis(axes.xaxis, SIZE_TICKS_BYTES, format_size, low, high)
-    log_axis(axes.yaxis, DURATION_TICKS_S, format_duration, bottom, top)
+    style.log_axis(axes.xaxis, style.SIZE_TICKS_BYTES, format_size, low, high)
+    style.log_axis(axes.yaxis, style.DURATION_TICKS_S, format_duration, bottom, top)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, handletextpad=0.4, columnspacing=1.0)
 
 
@@ -158,21 +148,25 @@ def _survival(axes: Any, fit: Any, dataset: Dataset, size: float) -> None:
     if observed.x:
         x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 300)).astype(int))
-        axes.step(x[keep], y[keep], where="post", color=COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)"))  # fmt: skip
-        axes.fill_between(x[keep], below[keep], above[keep], step="post", color=COLOURS["ok"], alpha=0.15, linewidth=0)
+        axes.step(x[keep], y[keep], where="post", color=style.COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)"))  # fmt: skip
+        axes.fill_between(
+            x[keep], below[keep], above[keep], step="post", color=style.COLOURS["ok"], alpha=0.15, linewidth=0
+        )
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
         grid = np.geomspace(max(high / 500, 1e-3), high, 24)
         found = fit.timeout_rates(size, grid.tolist())
-        axes.plot(grid, [one.value for one in found], color=FIT, linewidth=1.6, label=message("fitted distribution"))
-        axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=FIT, alpha=0.15, linewidth=0)  # fmt: skip
+        axes.plot(
+            grid, [one.value for one in found], color=style.FIT, linewidth=1.6, label=message("fitted distribution")
+        )
+        axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=style.FIT, alpha=0.15, linewidth=0)  # fmt: skip
     limits = f"SELECT DISTINCT timeout_s FROM {near} AND timeout_s IS NOT NULL ORDER BY 1 LIMIT {_MAX_LIMITS}"
     for (limit,) in dataset.rows(limits):
-        axes.axvline(limit, color=INK, linestyle="--", linewidth=1.1)
+        axes.axvline(limit, color=style.INK, linestyle="--", linewidth=1.1)
     title = axes.figure.label(message("Pieces of {size}", size=format_size(size)))
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(5e-4, 1.15), xlabel=message("duration"), ylabel=message("share of attempts that take longer"), title=title)  # fmt: skip
-    log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
-    log_axis(axes.yaxis, SHARE_TICKS, format_share, 5e-4, 1.15)
+    style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
+    style.log_axis(axes.yaxis, style.SHARE_TICKS, format_share, 5e-4, 1.15)
     if len(axes.get_legend_handles_labels()[0]):
         axes.legend(loc="lower left")
 
@@ -194,7 +188,7 @@ def _alt(attempts: _AttemptStatistics, fit: Any) -> str:
     return join([
         *parts,
         message(
-            "For pieces of {size} the fitted median is {median}; the time that 99.9 % finish within is {tail}.",
+            "For pieces of {size} the fitted median is {median}; the time that 99.9 % style.finish within is {tail}.",
             size=format_size(size), median=format_duration(fit.quantile(size, 0.5).value), tail=interval_text(tail, "s"),
         ),
     ])  # fmt: skip

@@ -11,18 +11,7 @@ from dfly_analysis.messages import join, message
 from dfly_analysis.quantities import interval_text
 from dfly_analysis.recommendation.prediction import Prediction
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.plots.style import (
-    COLOURS,
-    DURATION_TICKS_S,
-    FAINT,
-    FIT,
-    INK,
-    PROPOSED,
-    SHARE_TICKS,
-    drawing,
-    finish,
-    log_axis,
-)
+from dfly_analysis.reporting.plots import style
 from dfly_analysis.units import format_duration, format_share, format_size, size_class
 
 ROUND_TIMEOUTS_S = (10.0, 30.0, 60.0, 120.0, 300.0, 600.0)
@@ -40,21 +29,21 @@ def draw_failure_rates(
     low, high = min(ends) / 2, max([*ends, predicted.longest_observed_s or 0.0]) * 4
     grid = np.geomspace(low, high, 28)
     found = [predicted.rate(fits, float(time)) for time in grid]
-    with drawing(400) as canvas:
+    with style.drawing(400) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
-        axes.plot(grid, values, color=COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, any cause", size=format_size(predicted.size_bytes))))  # fmt: skip
-        axes.fill_between(grid, lows, highs, color=COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval"))  # fmt: skip
+        axes.plot(grid, values, color=style.COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, any cause", size=format_size(predicted.size_bytes))))  # fmt: skip
+        axes.fill_between(grid, lows, highs, color=style.COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval"))  # fmt: skip
         if any(ending.count for ending in fits[predicted.fit].endings.values()):
             alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
-            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=FIT, linewidth=1.6, linestyle=(0, (5, 2)), label=message("timeouts only"))  # fmt: skip
+            axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=style.FIT, linewidth=1.6, linestyle=(0, (5, 2)), label=message("timeouts only"))  # fmt: skip
         _mark(axes, predicted, target_failure_rate, high)
         bottom = max(MIN_RATE, min(float(values.min()), target_failure_rate) / 4)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel=message("piece timeout"), ylabel=message("failure rate of a layer"))  # fmt: skip
-        log_axis(axes.xaxis, DURATION_TICKS_S, format_duration, low, high)
-        log_axis(axes.yaxis, SHARE_TICKS, format_share, bottom, 1.1)
+        style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
+        style.log_axis(axes.yaxis, style.SHARE_TICKS, format_share, bottom, 1.1)
         axes.legend(loc="best")
-        return finish(
+        return style.finish(
             canvas,
             len(grid),
             alt=_rates_alt(predicted, fits, target_failure_rate),
@@ -72,14 +61,14 @@ def draw_failure_rates(
 def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
     label = axes.figure.label
     pairs = (
-        (predicted.timeout_now_s, message("now {timeout}", timeout=format_duration(predicted.timeout_now_s or 0)), INK),
-        (predicted.timeout_then_s, message("proposed {timeout}", timeout=format_duration(predicted.timeout_then_s or 0)), PROPOSED),
+        (predicted.timeout_now_s, message("now {timeout}", timeout=format_duration(predicted.timeout_now_s or 0)), style.INK),
+        (predicted.timeout_then_s, message("proposed {timeout}", timeout=format_duration(predicted.timeout_then_s or 0)), style.PROPOSED),
     )  # fmt: skip
     for time, text, colour in pairs:
         if time:
             axes.axvline(time, color=colour, linestyle=":", linewidth=1.8)
             axes.annotate(label(text), (time, 1.0), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points", ha="center", color=colour, fontsize=9)  # fmt: skip
-    axes.axhline(target, color=FAINT, linestyle="--", linewidth=1)
+    axes.axhline(target, color=style.FAINT, linestyle="--", linewidth=1)
     axes.annotate(label(message("target: {rate}", rate=format_share(target))), (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
     if predicted.longest_observed_s and predicted.longest_observed_s < high:
         axes.axvspan(predicted.longest_observed_s, high, color="#eef1f4", zorder=0)
@@ -121,20 +110,22 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
     names = [size_class(one.from_bytes, one.to_bytes) for one in fit.bins]
     place = np.arange(len(names))
     rates = [one.rate for one in fit.bins]
-    with drawing(340) as canvas:
+    with style.drawing(340) as canvas:
         axes = canvas.subplots()
         below, above = ([abs(rate.value - getattr(rate, end)) for rate in rates] for end in ("low", "high"))
-        axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=COLOURS["timeout"], ecolor=FAINT, capsize=4, markersize=8, label=message("observed, with 95 % interval"))  # fmt: skip
+        axes.errorbar(place, [rate.value for rate in rates], yerr=[below, above], fmt="o", color=style.COLOURS["timeout"], ecolor=style.FAINT, capsize=4, markersize=8, label=message("observed, with 95 % interval"))  # fmt: skip
         for x, one in zip(place, fit.bins, strict=True):
             axes.annotate(canvas.label(message("{failed:,} of {n:,}", failed=one.failed, n=one.n)), (x, one.rate.value), xytext=(9, 5), textcoords="offset points", fontsize=9)  # fmt: skip
         if fit.model == "logistic":
             middle = [fit.rate(_middle(one)) for one in fit.bins]
-            axes.plot(place, [rate.value for rate in middle], color=FIT, linewidth=1.6, label=message("logistic fit"))
+            axes.plot(
+                place, [rate.value for rate in middle], color=style.FIT, linewidth=1.6, label=message("logistic fit")
+            )
         axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel=message("blob size"), ylabel=message("failure rate of tasks"))  # fmt: skip
         axes.set_xticks(place, map(canvas.label, names), rotation=25 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")  # fmt: skip
         axes.yaxis.set_major_formatter(lambda value, _: format_share(value))
         axes.legend(loc="upper left")
-        return finish(
+        return style.finish(
             canvas,
             len(names),
             alt=message(
