@@ -4,26 +4,13 @@ A fact is an entry in YAML below ``entries/``, validated by the model in the mod
 """
 
 from importlib import import_module
-
-_LOADERS = {
-    "checks": ("load_checks",),
-    "config_checks": ("load_config_rules",),
-    "defaults": ("all_defaults",),
-    "envelopes": ("load_envelopes",),
-    "error_signatures": ("load_signatures",),
-    "job_api": ("load_job_api",),
-    "key_spelling": ("load_key_lists",),
-    "known_bugs": ("load_known_bugs",),
-    "log_events": ("load_events",),
-    "log_formats": ("load_formats",),
-    "monitoring": ("load_alert_rules", "load_metric_names", "load_panels"),
-    "piece_length_rules": ("piece_rules",),
-    "sizing_guide": ("load_sizing_guide", "load_compression"),
-}
+from inspect import signature
+from pkgutil import iter_modules
 
 
 def load_catalog() -> None:
-    """Read every file, so that all of them are valid and cached; an installation does so."""
-    for module, loaders in _LOADERS.items():
-        for name in loaders:
-            getattr(import_module(f"dfly_analysis.catalog.{module}"), name)()
+    """Call every cached function without parameters, so that all files are valid and cached; an installation does so."""
+    for module in (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)):
+        for one in list(vars(module).values()):
+            if hasattr(one, "cache_info") and one.__module__ == module.__name__ and not signature(one).parameters:
+                one()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +136,7 @@ def _write_parts(
     paths: Sequence[str | Path], options: ReadOptions, store: Store, cluster: str | None, whole: FileResult,
     on_problem: OnProblem | None,
 ) -> Iterator[tuple[str, FileResult, int]]:  # fmt: skip
-    def on_error(error: SourceError) -> None:
-        whole.problems.append(str(error))
-        if on_problem:
-            on_problem(error)
-
-    listed = list_files(paths, on_problem=on_error)
+    listed = list_files(paths, on_problem=partial(whole.add_problem, on_problem=on_problem))
     options, groups = options.for_files(listed), group_files(listed)
     tasks = [
         PartTask(group, options, store.address, f"{EVENTS_FOLDER}/{part_name(place, group[0].address)}")

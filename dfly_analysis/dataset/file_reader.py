@@ -95,7 +95,7 @@ def read_files(
     """Read files, whatever they hold: records of logs go to the sink, table by table, all else is returned; the executor parses blocks of a large log."""
     reader = _FileReader(options, sink, executor)
     for source in sources:
-        for opened in open_file(source, on_problem=reader.add_problem):
+        for opened in open_file(source, on_problem=reader.result.add_problem):
             reader.read(opened)
     return reader.finish()
 
@@ -118,9 +118,6 @@ class _FileReader:
     _small: dict[str, list[tuple[SmallLog, dict[str, Any]]]] = field(default_factory=dict)
     _small_bytes: dict[str, int] = field(default_factory=dict)
 
-    def add_problem(self, error: SourceError) -> None:
-        self.result.problems.append(str(error))
-
     def read(self, opened: Opened) -> None:
         """Read one opened file, or keep it to be parsed with others."""
         row: dict[str, Any] = {"path": opened.address, "kind": "foreign", "parsed": 0, "continuation": 0, "rejected": 0}
@@ -134,7 +131,7 @@ class _FileReader:
         row |= {"note": "; ".join(notes) or None, "size_bytes": opened.size_bytes, "sha256": opened.sha256}
         if opened.problem:
             hint = "what came before was read; copy the file again"
-            self.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
+            self.result.add_problem(SourceError(opened.problem, where=opened.address, hint=hint))
 
     def _paste(self, opened: Opened) -> str | None:
         """Return the text of a file that may be a paste: short, and named by the user rather than found in an archive."""
@@ -286,14 +283,14 @@ class _FileReader:
             result.pods += rows
             return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
         if benchmarks.recognises(head):
-            result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.add_problem)
+            result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.result.add_problem)
             return {"kind": "bench", "lines": lines, "parsed": lines}
         return {"lines": lines, "rejected": lines, "note": reason}
 
     def _add_broken(self, opened: Opened, broken: list[SourceError]) -> None:
         """Add the places that are not JSON; the last place of a truncated file is reported as its truncation."""
         for problem in broken[:-1] if opened.problem else broken:
-            self.add_problem(problem)
+            self.result.add_problem(problem)
 
     @staticmethod
     def _configuration(opened: Opened, head: str) -> ConfigInput | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, is_dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from dfly_analysis.config.helm_values import UserValues
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.dataset.deduplication import Hashes
+from dfly_analysis.errors import SourceError
 
 
 @dataclass
@@ -43,6 +45,12 @@ class FileResult:
         data["fingerprints"] = {key: np.array(hashes, np.uint64) for key, hashes in data["fingerprints"].items()}
         data["versions"] = [tuple(pair) for pair in data["versions"]]
         return cls(**data)
+
+    def add_problem(self, problem: SourceError, on_problem: Callable[[SourceError], None] | None = None) -> None:
+        """Keep a problem, and tell it where somebody listens."""
+        self.problems.append(str(problem))
+        if on_problem:
+            on_problem(problem)
 
     def add(self, other: FileResult) -> None:
         """Append what other files gave."""

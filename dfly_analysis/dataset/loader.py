@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,13 +92,7 @@ def read_all(
 ) -> FileResult:
     """Read all files, groups of them in parallel; their records go to the store."""
     result = FileResult()
-
-    def on_error(error: SourceError) -> None:
-        result.problems.append(str(error))
-        if on_problem:
-            on_problem(error)
-
-    listed = list_files(paths, on_problem=on_error)
+    listed = list_files(paths, on_problem=partial(result.add_problem, on_problem=on_problem))
     for file in listed:
         if file.location.endswith(INCOMPLETE):
             hint = "run `dfly-analysis load` again, or wait until it has ended"
@@ -192,19 +187,15 @@ def check_input(paths: Sequence[str | Path], tz: str = "UTC", log_format: str | 
     if "-" in paths:
         return
     result, options = FileResult(), ReadOptions(tz, log_format)
-
-    def on_error(error: SourceError) -> None:
-        result.problems.append(str(error))
-
-    for source in list_files(paths, on_problem=on_error):
+    for source in list_files(paths, on_problem=result.add_problem):
         if source.location.endswith(".parquet") and source.kind == "file" and read_part_result(source.location):
             return
-        for opened in open_file(source, on_problem=on_error):
+        for opened in open_file(source, on_problem=result.add_problem):
             if is_readable(opened, options):
                 return
             result.coverage.append({"kind": "foreign" if opened.head() else "empty"})
             if opened.problem:
-                on_error(SourceError(opened.problem, where=opened.address, hint="copy the file again"))
+                result.add_problem(SourceError(opened.problem, where=opened.address, hint="copy the file again"))
     require_readable(paths, result)
 
 

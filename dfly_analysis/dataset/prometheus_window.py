@@ -33,9 +33,7 @@ def query_server(
     try:
         part = query_prometheus(prometheus.url, start, end, step=prometheus.step, selector=prometheus.selector)
     except SourceError as problem:
-        result.problems.append(str(problem))
-        if on_problem:
-            on_problem(problem)
+        result.add_problem(problem, on_problem)
         return
     result.runs += [dict(row) for row in part.rows]
     result.versions += part.versions

@@ -1,7 +1,7 @@
 """Python's side of interface.h: the structures and functions of the native library, for ctypes."""
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, TEXT_FIELDS
@@ -12,6 +12,10 @@ TEXTS = ("span", "source", "host_id", "peer_id", "job_id", *TEXT_FIELDS)  # colu
 UNIQUE_TEXTS = ("cost", "pieces", "error", "detail")  # texts that rarely repeat, the last of `TEXTS`
 NO_TIME = -(2**63)
 _POINTER, _INT64 = ctypes.c_void_p, ctypes.c_int64
+
+
+def _members(kind: Any, *names: str) -> Iterator[tuple[str, Any]]:
+    return ((name, kind) for name in names)
 
 
 class Texts(ctypes.Structure):
@@ -31,35 +35,14 @@ class Block(ctypes.Structure):
 
     _fields_ = (
         ("data", _POINTER),
-        ("size", _INT64),
-        ("start_count", _INT64),
-        ("start_data", _POINTER),
-        ("start_offset", _POINTER),
-        ("start_index", _POINTER),
-        ("pattern", _POINTER),
+        *_members(_INT64, "size", "start_count"),
+        *_members(_POINTER, "start_data", "start_offset", "start_index", "pattern"),
         ("patterns", Patterns),
-        ("line", _POINTER),
-        ("time_ns", _POINTER),
-        ("level", _POINTER),
-        ("raw_start", _POINTER),
-        ("raw_length", _POINTER),
-        ("message_offset", _POINTER),
-        ("message_data", _POINTER),
-        *((name, _POINTER) for name in NUMBER_FIELDS),
-        ("start", _POINTER),
-        ("event", _POINTER),
+        *_members(_POINTER, "line", "time_ns", "level", "raw_start", "raw_length", "message_offset", "message_data"),
+        *_members(_POINTER, *NUMBER_FIELDS, "start", "event"),
         ("texts", Texts * len(TEXTS)),
-        ("fallback_start", _POINTER),
-        ("fallback_end", _POINTER),
-        ("fallback_line", _POINTER),
-        ("fallback_time_ns", _POINTER),
-        ("relevant_only", _INT64),
-        ("records", _INT64),
-        ("fallbacks", _INT64),
-        ("lines", _INT64),
-        ("skipped", _INT64),
-        ("earliest_ns", _INT64),
-        ("latest_ns", _INT64),
+        *_members(_POINTER, "fallback_start", "fallback_end", "fallback_line", "fallback_time_ns"),
+        *_members(_INT64, "relevant_only", "records", "fallbacks", "lines", "skipped", "earliest_ns", "latest_ns"),
     )
 
 

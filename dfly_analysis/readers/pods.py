@@ -299,10 +299,7 @@ def terminations_by_host(rows: Iterable[Mapping[str, Any]]) -> dict[str, tuple[T
 def _deduplicate(terminations: Iterable[Termination]) -> tuple[Termination, ...]:
     kept: list[Termination] = []
     for one in sorted(terminations, key=lambda one: (one.time is None, one.time or 0, one.confidence != "high")):
-        if not any(other.cause == one.cause and _is_near(other, one) for other in kept):
+        alike = (other.time for other in kept if other.cause == one.cause)
+        if all(time and one.time and abs((one.time - time).total_seconds()) > _SAME_S for time in alike):
             kept.append(one)
     return tuple(kept)
-
-
-def _is_near(one: Termination, other: Termination) -> bool:
-    return one.time is None or other.time is None or abs((one.time - other.time).total_seconds()) <= _SAME_S

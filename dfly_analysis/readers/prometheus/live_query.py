@@ -93,7 +93,13 @@ class Server:
             error_text = str(answer.get("error") or answer.get("errorType") or status)[:300]
             raise self._error(f"cannot answer: {error_text}", "check the selector, or name a shorter window")
         try:
-            return [answer for answer in map(_answer, data["result"]) if answer.points]
+            found = []
+            for entry in data["result"]:
+                points = entry.get("values") or ([entry["value"]] if "value" in entry else [])
+                found.append(
+                    Answer(dict(entry["metric"]), tuple((float(time), float(value)) for time, value in points))
+                )
+            return [answer for answer in found if answer.points]
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise self._error("answers in another form than Prometheus does", "name the server itself") from problem
 
@@ -102,7 +108,8 @@ class Server:
 
         token = os.environ.get(TOKEN, "").strip()
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token and not self.user else {})  # fmt: skip
-        basic = (self.user, self.password or "") if self.user else _keep_header if token else None
+        # without an authentication a ``.netrc`` would replace the token in the header
+        basic: Any = (self.user, self.password or "") if self.user else (lambda request: request) if token else None
         failures = requests.exceptions
         try:
             with requests.get(url, params=parameters, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True) as response:  # fmt: skip
@@ -128,16 +135,6 @@ class Server:
 
     def _error(self, message: str, hint: str) -> SourceError:
         return SourceError(message, where=self.address, hint=hint)
-
-
-def _keep_header(request: Any) -> Any:
-    """Keep the header that is there: without an authentication a ``.netrc`` would replace the token."""
-    return request
-
-
-def _answer(entry: dict[str, Any]) -> Answer:
-    points = entry["values"] if "values" in entry else [entry["value"]] if "value" in entry else []
-    return Answer(dict(entry["metric"]), tuple((float(time), float(value)) for time, value in points))
 
 
 @dataclass(frozen=True)

@@ -127,9 +127,14 @@ def _report_row(tool: str, number: int, lines: list[str]) -> dict[str, Any]:
     failures, repeats = (int(counted[name].replace(",", "")) for name in ("failed", "n"))
     seconds = {_STATISTICS[name]: cost / 1000 for name, cost in zip(names, costs, strict=True) if name in _STATISTICS}
     settings = [fields[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in fields]  # fmt: skip
+    amounts = {
+        name: re.search(rf"(?<![\d.])([\d.]++ [KMGTPE]?i?B) {place}", fields.get("Traffic", ""))
+        for name, place in _TRAFFIC.items()
+    }
+    traffic = {name: parse_size(match[1]) for name, match in amounts.items() if match}
     return {
         "tool": tool, "kind": "aggregate", "label": fields.get("Run", tool).split(" ", 1)[0], "size_bytes": _size_bytes(tool, fields), "n": repeats,
-        "failures": failures, **(seconds if failures < repeats else {}), **_traffic(fields.get("Traffic", "")),
+        "failures": failures, **(seconds if failures < repeats else {}), **traffic,
         "settings": redact("; ".join(settings)) or None, "log_line": at,
     }  # fmt: skip
 
@@ -145,8 +150,3 @@ def _size_bytes(tool: str, fields: Mapping[str, str]) -> int | None:
         return int(image["number"]) << 30 if image else None
     named = (None if tool == "proxy-bench" else _FILE.search(fields.get("Run", ""))) or _FILE.search(target)
     return int(named["number"]) << {"b": 0, "k": 10, "m": 20, "g": 30}[named["unit"]] if named else None
-
-
-def _traffic(text: str) -> dict[str, int]:
-    found = {name: re.search(rf"(?<![\d.])([\d.]++ [KMGTPE]?i?B) {place}", text) for name, place in _TRAFFIC.items()}
-    return {name: parse_size(match[1]) for name, match in found.items() if match}
