@@ -21,7 +21,18 @@ def test_every_script_is_used():
 def test_constants_become_lists_and_numbers(name):
     """No placeholder is left where the values that a caller gives are there."""
     given = dict.fromkeys(
-        ("AT_TIMEOUT", "READ_EVENTS", "RECORDS_AT_A_TIME", "LATE_S", "VERDICTS", "FAILED_VERDICTS"), 1
+        (
+            "AT_TIMEOUT",
+            "READ_EVENTS",
+            "RECORDS_AT_A_TIME",
+            "LATE_S",
+            "VERDICTS",
+            "FAILED_VERDICTS",
+            "STEP",
+            "STEPS",
+            "SECOND_ROUND",
+        ),
+        1,
     )
     text = sql_scripts.sql(name, **given)
     assert not re.search(r"\$[A-Z]", text)
