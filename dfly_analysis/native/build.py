@@ -14,7 +14,7 @@ from pathlib import Path
 from dfly_analysis.catalog.log_fields import CLIENT_LEVELS, LEVELS, SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
 from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, OPS
 from dfly_analysis.native.interface import ABI_VERSION, GRAMMARS, STRUCTURES, TEXTS, UNIQUE_TEXTS
-from dfly_analysis.redaction import SECRET_ENDINGS
+from dfly_analysis.redaction import NAME_ENDINGS, screen_words
 
 FOLDER = Path(__file__).parent
 LIBRARY = FOLDER / ("_core.dll" if sys.platform == "win32" else "_core.so")
@@ -104,7 +104,8 @@ def header() -> str:
         _macro("DFLY_ZAP_NAMES", _zap_cases(names)),
         _macro("DFLY_ZAP_NEEDED", " | ".join(bits[name] for name in ("ts", "msg", "level", "caller"))),
         _macro("DFLY_ZAP_OWNERS", " | ".join(bits[name] for name in ZAP_FIELDS)),
-        *_secrets(SECRET_ENDINGS),
+        *_secret_names(NAME_ENDINGS),
+        *_secret_words(screen_words()),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -136,13 +137,13 @@ def _zap_cases(names: Mapping[str, str]) -> str:
     return " ".join(f"case {length}:{tests} break;" for length, tests in sorted(by_length.items()))
 
 
-def _secrets(endings: Iterable[str]) -> list[str]:
+def _secret_names(endings: Iterable[str]) -> list[str]:
     by_last: dict[str, list[str]] = defaultdict(list)
     for ending in endings:
         by_last[ending[-1]].append(ending)
     listed, before = [], []
     for last, own in by_last.items():
-        texts = ", ".join(f'ENDING("{ending}")' for ending in own)
+        texts = ", ".join(f'ENDING("{_escaped(ending.encode())}")' for ending in own)
         letters = " | ".join(f"LETTER('{letter}')" for letter in sorted({ending[-2] for ending in own}))
         listed.append(f"['{last}' - 'a'] = {{{texts}}}")
         before.append(f"['{last}' - 'a'] = {letters}")
@@ -151,3 +152,45 @@ def _secrets(endings: Iterable[str]) -> list[str]:
         _macro("DFLY_SECRET_ENDINGS", ", ".join(listed)),
         _macro("DFLY_SECRET_BEFORE_LAST", ", ".join(before)),
     ]
+
+
+_WINDOW_BITS, _FIRST_BITS = 17, 10
+
+
+def _secret_words(words: Iterable[str]) -> list[str]:
+    """Return the words near secrets, chained by their first three bytes, and a bit for each three bytes that tell of one."""
+    windows, chains = set(), defaultdict(list)
+    folded = sorted(bytes(byte | 32 for byte in word.encode()) for word in words)
+    for number, word in enumerate(folded):
+        windows |= {_hash(word[:3], _WINDOW_BITS)}
+        windows |= (
+            {_hash(bytes((byte, *word[:2])), _WINDOW_BITS) for byte in range(32, 128) if byte & 32}
+            if len(word) == 3
+            else {_hash(word[1:4], _WINDOW_BITS)}
+        )
+        chains[_hash(word[:3], _FIRST_BITS)].append(number)
+    ordered = [number for own in sorted(chains) for number in chains[own]]
+    first, at = [0] * ((1 << _FIRST_BITS) + 1), 0
+    for own in range(1 << _FIRST_BITS):
+        first[own] = at
+        at += len(chains.get(own, ()))
+    first[-1] = at
+    bits = [0] * ((1 << _WINDOW_BITS) // 64)
+    for window in windows:
+        bits[window // 64] |= 1 << window % 64
+    return [
+        _macro("DFLY_WINDOW_BITS", str(_WINDOW_BITS)),
+        _macro("DFLY_FIRST_BITS", str(_FIRST_BITS)),
+        _macro("DFLY_SECRET_WINDOWS", ", ".join(f"{word:#x}u" for word in bits)),
+        _macro("DFLY_SECRET_FIRST", ", ".join(map(str, first))),
+        _macro("DFLY_SECRET_WORDS", ", ".join(f'ENDING("{_escaped(folded[number])}")' for number in ordered)),
+    ]
+
+
+def _escaped(text: bytes) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in text)
+
+
+def _hash(window: bytes, bits: int) -> int:
+    """Return the hash of three bytes as `secret_screen.c` computes it."""
+    return (int.from_bytes(window, "little") * 0x9E3779B1 & 0xFFFFFFFF) >> 32 - bits

@@ -17,7 +17,7 @@ static const uint32_t BEFORE_LAST[26] = {DFLY_SECRET_BEFORE_LAST};
 
 static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending ending) {
   if (to - from < ending.length) return 0;
-  for (int64_t i = 0; i < ending.length; i++) {
+  for (int64_t i = ending.length - 1; i >= 0; i--) {
     uint8_t c = to[i - ending.length];
     if (c >= 'A' && c <= 'Z') c |= 32;
     if (c != (uint8_t)ending.text[i]) return 0;
@@ -28,27 +28,91 @@ static inline int ends_with(const uint8_t *from, const uint8_t *to, Ending endin
 /* Whether a name before a colon or equals sign is one of a secret; quotes and spaces may stand between. */
 static int names_secret(const uint8_t *from, const uint8_t *to) {
   while (to > from && (to[-1] == ' ' || to[-1] == '"' || to[-1] == '\'' || to[-1] == '\\')) to--;
+  while (to > from && (is_digit(to[-1]) || to[-1] == '_' || to[-1] == '-')) to--;
   if (to - from < 2) return 0;
   uint8_t last = (uint8_t)((to[-1] | 32) - 'a'), before = (uint8_t)((to[-2] | 32) - 'a');
   if (last >= 26 || before >= 26 || !(BEFORE_LAST[last] >> before & 1)) return 0;
   for (const Ending *ending = ENDINGS[last]; ending->length; ending++)
-    if (to - from >= ending->length && (to[-ending->length] | 32) == *ending->text && ends_with(from, to, *ending)) return 1;
+    if (ends_with(from, to, *ending)) return 1;
   return 0;
 }
 
-/* Whether the secret that a name before a colon names is empty, as in Go's `\"Authorization\":\"\"`, where nothing is redacted. Only
-   of names that redaction knows as they end here; others may be parts of longer ones. */
+/* Whether an empty text follows a name, as in Go's `\"Authorization\":\"\"`, where nothing is redacted. */
+static int is_empty_after(const uint8_t *at, const uint8_t *end) {
+  int escaped = at < end && *at == '\\';
+  const char *empty = escaped ? "\\\":\\\"\\\"" : "\":\"\"";
+  int64_t length = escaped ? 7 : 4;
+  if (end - at <= length || memcmp(at, empty, (size_t)length) != 0) return 0;
+  return memchr(",})] ", at[length], 5) != NULL;
+}
+
+/* The same of a name that ends before a colon. */
 static int is_empty_secret(const uint8_t *from, const uint8_t *mark, const uint8_t *end) {
-  static const Ending WHOLE[] = {ENDING("authorization\\\""), ENDING("token\\\""), ENDING("password\\\""), ENDING("signature\\\"")};
-  if (end - mark < 5 || memcmp(mark, ":\\\"\\\"", 5) != 0) return 0;
-  for (unsigned i = 0; i < sizeof(WHOLE) / sizeof(*WHOLE); i++)
-    if (ends_with(from, mark, WHOLE[i])) return 1;
+  if (mark > from && mark[-1] == '"') mark--;
+  if (mark > from && mark[-1] == '\\') mark--;
+  return is_empty_after(mark, end);
+}
+
+/* Words near secrets, in lower case, by the hash of their first three bytes; and a bit for each three bytes that tell of one: with one in two
+   places looked at, each word is met by its first three bytes or by those one further (for a word of three: by one before). */
+static const Ending WORDS[] = {DFLY_SECRET_WORDS};
+static const uint16_t FIRST[] = {DFLY_SECRET_FIRST};
+static const uint64_t WINDOWS[] = {DFLY_SECRET_WINDOWS};
+
+static inline uint32_t window_at(const uint8_t *at) {
+  uint32_t bytes;
+  memcpy(&bytes, at, 4);
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+  bytes = __builtin_bswap32(bytes);
+#endif
+  return ((bytes | 0x20202020u) & 0xFFFFFFu) * 0x9E3779B1u;
+}
+
+static int is_capital(uint8_t c) { return (uint8_t)(c - 'A') < 26; }
+
+/* Whether a name is one of a list of query parameters, without values, as in Go's `FilteredQueryParams:\"X-Amz-Date&Signature\", Type:`. */
+static int is_listed(const uint8_t *at, const uint8_t *end) {
+  if (end - at > 2 && *at == '&') { /* but no entity */
+    static const char *const ENTITIES[] = {"qu", "ap", "am", "lt", "gt"};
+    for (unsigned i = 0; i < sizeof(ENTITIES) / sizeof(*ENTITIES); i++)
+      if (memcmp(at + 1, ENTITIES[i], 2) == 0) return 0;
+    return is_letter(at[1]);
+  }
+  if (end - at > 5 && memcmp(at, "\\\", ", 4) == 0) return is_capital(at[4]) && at[5] != '\'' && at[5] != '"' && at[5] != '\\';
   return 0;
 }
 
-/* Bytes that need a look, as bits: beyond printable ASCII; pairs; the end of a scheme; of the start of a web token; at signs; backslashes. */
+/* Whether a word begins here that tells of a secret. */
+static int begins_word(const uint8_t *at, const uint8_t *end) {
+  if (end - at < 3) return 0;
+  uint8_t start[4] = {at[0], at[1], at[2], 0};
+  uint32_t hash = window_at(start) >> (32 - DFLY_FIRST_BITS);
+  for (int i = FIRST[hash]; i < FIRST[hash + 1]; i++) {
+    int64_t length = 0;
+    while (length < WORDS[i].length && at + length < end && (at[length] | 32) == (uint8_t)WORDS[i].text[length]) length++;
+    if (length < WORDS[i].length) continue;
+    const uint8_t *behind = at + length;
+    while (behind < end && (is_word(*behind) || *behind == '-')) behind++;
+    if (!is_listed(behind, end) && !is_empty_after(behind, end)) return 1;
+  }
+  return 0;
+}
+
+static int has_word(const uint8_t *from, const uint8_t *end, const uint8_t *limit) {
+  const uint8_t *at = from;
+  for (; at < end && limit - at >= 4; at += 2) {
+    uint32_t window = window_at(at) >> (32 - DFLY_WINDOW_BITS);
+    if (!(WINDOWS[window >> 6] >> (window & 63) & 1)) continue;
+    if (begins_word(at, end) || begins_word(at + 1, end) || (at > from && begins_word(at - 1, end))) return 1;
+  }
+  for (at = end - from > 8 ? end - 8 : from; at < end; at++) /* what the last windows could not look at */
+    if (limit - end < 4 && begins_word(at, end)) return 1;
+  return 0;
+}
+
+/* Bytes that need a look, as bits: beyond printable ASCII; pairs; at signs; backslashes. */
 typedef struct {
-  uint32_t odd, pair, scheme, web_token, at_sign, escape;
+  uint32_t odd, pair, at_sign, escape;
 } Marks;
 
 #if defined(__AVX2__)
@@ -78,9 +142,9 @@ enum { WIDTH = 16 };
    compute them again for each comparison, which takes longer than the comparison. */
 #define EIGHT(c) c, c, c, c, c, c, c, c
 #define FULL(c) {EIGHT(c), EIGHT(c), EIGHT(c), EIGHT(c)}
-enum { SPACE, DELETE, COLON, EQUALS_SIGN, R, C, J, AT_SIGN, BACKSLASH, COMPARED };
+enum { SPACE, DELETE, COLON, EQUALS_SIGN, AT_SIGN, BACKSLASH, COMPARED };
 static const uint8_t COMPARED_WITH[COMPARED][32] __attribute__((aligned(32))) = {
-    FULL(' '), FULL(127), FULL(':'), FULL('='), FULL('r'), FULL('c'), FULL('j'), FULL('@'), FULL('\\'),
+    FULL(' '), FULL(127), FULL(':'), FULL('='), FULL('@'), FULL('\\'),
 };
 typedef const uint8_t (*Letters)[32];
 
@@ -95,23 +159,16 @@ static inline Bytes is(Bytes bytes, Letters letters, int which) { return EQUAL(b
 /* Where any of those marks is: mostly nowhere. */
 static inline uint32_t marked(const uint8_t *at, Letters letters) {
   Bytes bytes = LOAD(at);
-  Bytes lower = OR(bytes, LOAD(letters[SPACE]));
   Bytes odd = OR(BELOW(bytes, LOAD(letters[SPACE])), is(bytes, letters, DELETE));
   Bytes pair = OR(is(bytes, letters, COLON), is(bytes, letters, EQUALS_SIGN));
-  Bytes rare = OR(OR(is(lower, letters, J), is(bytes, letters, AT_SIGN)), is(bytes, letters, BACKSLASH));
-  uint32_t spaces = BITS(is(bytes, letters, SPACE)), ends = BITS(OR(is(lower, letters, R), is(lower, letters, C)));
-  return BITS(OR(OR(odd, pair), rare)) | (spaces & (ends << 1 | 1));
+  return BITS(OR(OR(odd, pair), OR(is(bytes, letters, AT_SIGN), is(bytes, letters, BACKSLASH))));
 }
 
 static inline Marks look(const uint8_t *at, Letters letters) {
   Bytes bytes = LOAD(at);
-  Bytes lower = OR(bytes, LOAD(letters[SPACE]));
-  uint32_t spaces = BITS(is(bytes, letters, SPACE)), ends = BITS(OR(is(lower, letters, R), is(lower, letters, C)));
   return (Marks){
       .odd = BITS(OR(BELOW(bytes, LOAD(letters[SPACE])), is(bytes, letters, DELETE))), /* signed: bytes above 127 are below too */
       .pair = BITS(OR(is(bytes, letters, COLON), is(bytes, letters, EQUALS_SIGN))),
-      .scheme = spaces & (ends << 1 | 1),
-      .web_token = BITS(is(lower, letters, J)),
       .at_sign = BITS(is(bytes, letters, AT_SIGN)),
       .escape = BITS(is(bytes, letters, BACKSLASH)),
   };
@@ -129,13 +186,11 @@ static inline uint32_t marked(const uint8_t *at, Letters letters) {
 
 static Marks look(const uint8_t *at, Letters letters) {
   (void)letters;
-  Marks marks = {0, 0, 0, 0, 0, 0};
+  Marks marks = {0, 0, 0, 0};
   for (uint32_t i = 0; i < WIDTH; i++) {
     uint32_t bit = 1u << i;
     if (at[i] < ' ' || at[i] > 126) marks.odd |= bit;
     if (at[i] == ':' || at[i] == '=') marks.pair |= bit;
-    if (at[i] == ' ') marks.scheme |= bit;
-    if (at[i] == 'j' || at[i] == 'J') marks.web_token |= bit;
     if (at[i] == '@') marks.at_sign |= bit;
     if (at[i] == '\\') marks.escape |= bit;
   }
@@ -143,21 +198,24 @@ static Marks look(const uint8_t *at, Letters letters) {
 }
 #endif
 
-static const Ending BEARER = ENDING("bearer"), BASIC = ENDING("basic"), WEB_TOKEN = ENDING("ey");
+/* Whether an at sign may end a user's password in an address: a colon or slash stands before it without a space between. */
+static int ends_user(const uint8_t *from, const uint8_t *at, const uint8_t *end) {
+  const uint8_t *behind = at + 1;
+  if (end - behind > 1 && *behind == 'v' && is_digit(behind[1])) return 0; /* a version or a digest follows */
+  if (end - behind > 3 && memcmp(behind, "sha", 3) == 0 && is_digit(behind[3])) return 0;
+  while (at > from && at[-1] > ' ')
+    if (*--at == ':' || *at == '/') return 1;
+  return 0;
+}
 
 /* Whether a secret may stand in the part of a line that begins at `at`; the line begins at `from`. */
-static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, Marks marks, int *address) {
+static int may_tell(const uint8_t *from, const uint8_t *at, const uint8_t *end, Marks marks) {
   for (uint32_t bits = marks.pair; bits; bits &= bits - 1) {
     const uint8_t *mark = at + __builtin_ctz(bits);
     if (names_secret(from, mark) && !is_empty_secret(from, mark, end)) return 1;
-    *address |= *mark == ':' && end - mark > 2 && mark[1] == '/' && mark[2] == '/';
   }
-  for (uint32_t bits = marks.scheme; bits; bits &= bits - 1) {
-    const uint8_t *mark = at + __builtin_ctz(bits);
-    if (ends_with(from, mark, BEARER) || ends_with(from, mark, BASIC)) return 1;
-  }
-  for (uint32_t bits = marks.web_token; bits; bits &= bits - 1)
-    if (ends_with(from, at + __builtin_ctz(bits), WEB_TOKEN)) return 1;
+  for (uint32_t bits = marks.at_sign; bits; bits &= bits - 1)
+    if (ends_user(from, at + __builtin_ctz(bits), end)) return 1;
   return 0;
 }
 
@@ -167,7 +225,7 @@ static inline Marks look_at(const uint8_t *at, const uint8_t *end, const uint8_t
   if (limit - at >= WIDTH) {
     Marks marks = look(at, letters);
     uint32_t own = (1u << (end - at)) - 1;
-    return (Marks){marks.odd & own, marks.pair & own, marks.scheme & own, marks.web_token & own, marks.at_sign & own, marks.escape & own};
+    return (Marks){marks.odd & own, marks.pair & own, marks.at_sign & own, marks.escape & own};
   }
   uint8_t last[WIDTH];
   memset(last, '.', WIDTH);
@@ -180,28 +238,14 @@ static inline int is_unmarked(const uint8_t *at, const uint8_t *end, const uint8
   return limit - at >= WIDTH && (marked(at, letters) & ((1u << (end - at)) - 1)) == 0;
 }
 
-/* Whether a user may stand in the address of a line that has an at sign. */
-static int names_user(const uint8_t *at, const uint8_t *end) {
-  while (at < end && (at = memchr(at, ':', (size_t)(end - at)))) {
-    if (end - ++at < 2 || at[0] != '/' || at[1] != '/') continue;
-    at += 2;
-    while (at < end && *at != '@' && !memchr(" /\"'[", *at, 5)) at++;
-    if (at < end && *at == '@') return 1;
-  }
-  return 0;
-}
-
 static inline int tells_no_secret(const uint8_t *from, const uint8_t *end, const uint8_t *limit, int escapes) {
   Letters letters = letters_to_look_for();
-  int address = 0;
-  uint32_t at_signs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
     if (is_unmarked(at, end, limit, letters)) continue;
     Marks marks = look_at(at, end, limit, letters);
-    if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks, &address)) return 0;
-    at_signs |= marks.at_sign;
+    if (marks.odd || (!escapes && marks.escape) || may_tell(from, at, end, marks)) return 0;
   }
-  return !(at_signs && address && names_user(from, end));
+  return !has_word(from, end, limit);
 }
 
 int is_plain(const uint8_t *from, const uint8_t *end, const uint8_t *limit) { return tells_no_secret(from, end, limit, 1); }
@@ -215,8 +259,8 @@ int are_plain_fields(const uint8_t *from, const uint8_t *end, const uint8_t *lim
   int pairs = 0;
   for (const uint8_t *at = from; at < end; at += WIDTH) {
     Marks marks = look_at(at, end, limit, letters);
-    if (marks.odd || marks.scheme || marks.at_sign || marks.web_token || marks.escape) return 0;
+    if (marks.odd || marks.at_sign || marks.escape) return 0;
     pairs += __builtin_popcount(marks.pair);
   }
-  return pairs == count;
+  return pairs == count && !has_word(from, end, limit);
 }

@@ -1,0 +1,168 @@
+"""Finds secrets that reach over several lines: keys in PEM, values on the line below their name, block scalars."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dfly_analysis.redaction.names import Kind, kind_of_name
+from dfly_analysis.redaction.text import MARK, redact_line
+
+_PEM_HEAD = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,100}-----(?P<rest>.*)$", re.IGNORECASE)
+_PEM_LINES = 200
+_PEM_BODY = re.compile(
+    r"(?P<before>.*?(?<![A-Za-z0-9+/=]))(?P<body>[A-Za-z0-9+/]{1,80}={0,2})(?P<after>[\s\"'\\,|]*+(?:\\+[nr])?[\s\"'\\,|]*+)$"
+)
+_PEM_HEADER = re.compile(r"[\s\"']*(?:Proc-Type|DEK-Info|Version|Comment|Hash): ")
+_ASSIGNED = re.compile(
+    r"(?P<indent>[\s>|]*+(?:-\s+)?\\*[\"']?)(?P<option>--?)?(?P<name>[\w.-]++)\\*[\"']?(?P<sep>\s*+(?::=|=>|[:=])|\s*+\\?$|,?$)\s*+(?P<value>.*)$"
+)
+_BLOCK = re.compile(r"(?:!!?\w+\s+|&\w+\s+)*[|>][-+0-9]*\s*(?:#.*)?$")
+_ENDS, _TAIL = frozenset(":=|>-+\\["), 120
+_LAST_NAME = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
+)
+_KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*?)\s*$")
+_NAME_FIELD = re.compile(
+    r"\s*(?:-\s+)?[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?(?P<name>[\w.-]+)[\"']?,?\s*$", re.IGNORECASE
+)
+_VALUE_FIELD = re.compile(
+    r"(?P<head>\s*(?:-\s+)?[\"']?values?[\"']?\s*[:=]\s*)(?P<value>.*?)(?P<tail>,?\s*)$", re.IGNORECASE
+)
+_CONTINUED = re.compile(
+    r"(?P<indent>[\s>|]*)(?P<dash>-\s+)?(?P<quote>\\*[\"']?)(?P<value>.*?)(?P<tail>\\*[\"']?,?\s*\\?)$"
+)
+
+
+class LineRedactor:
+    """Removes secrets from lines that follow one another."""
+
+    def __init__(self) -> None:
+        self._pem = 0
+        self._pem_before = ""
+        self._block: int | None = None  # the indent of a name whose block scalar follows
+        self._below: int | None = None  # the indent of a name whose value follows
+        self._variable = False
+        self._signing = 0  # lines in which the key that signs tokens may follow
+        self._quote = ""  # of a value that goes on in the next line
+
+    def line(self, text: str) -> str:
+        """Return the next line without secrets."""
+        if self._pem:
+            return self._in_pem(text)
+        continued = self._continued(text)
+        return redact_line(self._look(text)) if continued is None else continued
+
+    def _continued(self, text: str) -> str | None:
+        """Return a line that belongs to the value of an earlier one; None where it does not."""
+        if self._quote:
+            _, mark, rest = text.partition(self._quote)
+            self._quote = "" if mark else self._quote
+            return f"{text[: _indent(text)]}{MARK}{mark}{redact_line(rest)}"
+        if self._block is not None:
+            if not text.strip() or _indent(text) > self._block:
+                return text[: _indent(text)] + (MARK if text.strip() else "")
+            self._block = None
+        if self._below is not None and text.strip():
+            below, self._below = self._below, None
+            if changed := self._value_below(text, below):
+                return changed
+        if self._variable:
+            self._variable = False
+            if (found := _VALUE_FIELD.match(text)) and found["value"]:
+                if _BLOCK.match(found["value"]):
+                    self._block = _indent(text)
+                    return text
+                return _scrubbed(found["head"], found["value"], found["tail"])
+        return None
+
+    def _look(self, text: str) -> str:
+        """Note what a line says about the next one; return it without what only its own place tells."""
+        if "-----" in text and (found := _PEM_HEAD.search(text)) and "-----" not in found["rest"]:
+            self._pem, self._pem_before = _PEM_LINES, text[: found.start()]
+        if text.rstrip()[-1:] in _ENDS and (found := _LAST_NAME.search(text[-_TAIL:])):
+            self._look_below(text, found)
+        if text[:1].isdigit() or text[:1] == "{" or not text.strip():  # a record of a log
+            return text
+        if self._signing:
+            self._signing -= 1
+            if found := _KEY_FIELD.match(text):
+                self._signing = 0
+                return _scrubbed(found["head"], found["value"], "")
+        if found := _NAME_FIELD.match(text):
+            self._variable = kind_of_name(found["name"]) is not None
+        elif found := _ASSIGNED.match(text):
+            self._look_behind(text, found)
+        return text
+
+    def _look_below(self, text: str, found: re.Match[str]) -> None:
+        kind = kind_of_name(found["name"][-64:])
+        if kind and found["scalar"]:
+            self._block = _indent(text)
+        elif kind and kind is not Kind.BARE_KEY:
+            self._below = _indent(text)
+
+    def _look_behind(self, text: str, found: re.Match[str]) -> None:
+        kind, value = kind_of_name(found["name"][-64:]), found["value"].strip()
+        if kind is None:
+            self._signing = 6 if found["name"].lower() == "jwt" and not value else self._signing
+        elif _BLOCK.match(value):
+            self._block = _indent(text)
+        elif found["option"] and kind is not Kind.BARE_KEY and value in ("", "\\"):
+            self._below = _indent(text) - 1
+        elif (
+            value[:1] in ("'", '"')
+            and kind is Kind.CERTAIN
+            and value.count(value[0]) == 1
+            and not text.lstrip().startswith(('"', "'"))
+        ):
+            self._quote = value[0]
+
+    def _value_below(self, text: str, indent: int) -> str | None:
+        """Return the line below a name without the value that it is; None where it is something else."""
+        own, found = _indent(text), _CONTINUED.match(text)
+        if found is None or own < indent or (own == indent and not found["dash"]) or text.strip()[0] in "]})#":
+            return None
+        if re.match(
+            r"[\w.-]+\\*[\"']?\s*[:=](?:\s|$)", found["value"]
+        ):  # a mapping, whose names say what its values are
+            return None
+        if found["dash"] and not found["value"].startswith("-"):
+            self._below = indent
+        return _scrubbed(f"{found['indent']}{found['dash'] or ''}{found['quote']}", found["value"], found["tail"])
+
+    def _in_pem(self, text: str) -> str:
+        self._pem -= 1
+        if "-----END" in text.upper():
+            self._pem = 0
+            return redact_line(text)
+        if text.rstrip().endswith(MARK):
+            return text
+        found = _PEM_BODY.match(text)
+        if found is None or (found["before"].strip(" \t\"'|>") and not self._is_next(found["before"])):
+            if header := _PEM_HEADER.match(text):
+                return f"{header[0]}{MARK}"
+            if text.strip():
+                self._pem = 0
+                return self.line(text)
+            return text
+        return f"{found['before']}{MARK}{found['after']}"
+
+    def _is_next(self, before: str) -> bool:
+        """Return whether what stands before a line of a key is what stood before its head, but for digits."""
+        return re.sub(r"\d+", "0", before.rstrip(" \"'")) == re.sub(r"\d+", "0", self._pem_before.rstrip(" \"'"))
+
+
+def _scrubbed(head: str, value: str, tail: str) -> str:
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return f"{head}{value[0]}{MARK}{value[0]}{tail}" if quoted else f"{head}{MARK}{tail}"
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
+def redact_lines(lines: Iterable[str]) -> list[str]:
+    """Return lines that follow one another without secrets."""
+    redactor = LineRedactor()
+    return [redactor.line(line) for line in lines]

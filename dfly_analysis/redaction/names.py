@@ -1,0 +1,64 @@
+"""Decides by a name whether its value is a secret."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from functools import lru_cache
+
+NAME_ENDINGS = (
+    "authorization", "cookie", "cookies", "token", "passwd", "password", "passwords", "passphrase", "passcode", "secret", "secrets", "key", "keyid", "key_id",
+    "key-id", "key.id", "accessid", "access_id", "secretid", "secret_id", "secret-id", "signature", "credential", "credentials", "signedheaders",
+    "connectionstring", "connection_string", "connection-string", "registry-auth", "dockerconfigjson", "dockercfg", "key-data", "key_data",
+    "certificate-data", "authority-data", "requirepass", "masterauth", "key_base", "key_old", "key_new", "key_prod", "pwd", "pass", "salt", "dsn", "sig", "auth", "hmac",
+    " ak", '"ak', "'ak", "&ak", "?ak", "_ak", "-ak", " sk", '"sk', "'sk", "&sk", "?sk", "_sk", "-sk",
+)  # fmt: skip
+"""Endings of names that can name a secret, in lower case; the native reader's table is generated from these."""
+
+_LONG = re.compile(
+    r"(?:authorization|cookies?|token|passw(?:or)?ds?|passphrase|passcode|secrets?|credentials?|signature|signedheaders|requirepass|masterauth"
+    r"|(?:api|access|private|secret|account)[_.-]?key(?:[_.-]?id)?|(?:master|encryption|signing|shared|session|client|license|ssh|jwt|hmac|aes|rsa|auth)[_-]?key"
+    r"|(?:access|secret)[_.-]?id|connection[_.-]?string|registry[_-]auth|dockerc(?:onfigjson|fg)|(?:key|certificate|authority)[_-]data"
+    r"|(?:^|[_.-])(?:pwd|hmac|salt|dsn)|密码|口令|密钥|令牌|凭证)(?:[_-]?(?:base(?:64)?|b64|value|old|new|previous|current|prod|dev|string|plain|raw|v?\d{1,2}))?$",
+    re.IGNORECASE,
+)
+_CAMEL = re.compile(r"[a-z](?:Salt|DSN|Dsn|Pwd|PWD)$")
+_PASS = re.compile(r"(?:^|[_.-])pass$|[a-z]Pass$", re.IGNORECASE)
+_SHORT = re.compile(r"(?:^|26|u0026|amp|[_-])sig$|(?:^|[_-])[as]k$|(?:^|[_-])auth$", re.IGNORECASE)
+_SHELL = frozenset({"PWD", "OLDPWD"})
+_HARMLESS_KEYS = frozenset((
+    "cache", "primary", "foreign", "routing", "route", "sort", "partition", "topology", "label", "task", "piece", "public",
+    "pub", "group", "map", "row", "item", "index", "lookup", "object", "prefix", "dedup", "trace", "span", "hash", "tag",
+    "metric", "field", "column", "config", "hot", "unkeyed", "idempotency", "queue", "by", "the", "missing", "unknown",
+    "invalid", "duplicate", "repeated", "same", "this", "selector", "match", "node", "shard", "bucket", "image", "layer", "blob",
+    "digest", "peer", "persistent", "version", "sub", "registry", "page", "host", "last", "first", "next",
+))  # fmt: skip
+
+
+class Kind(Enum):
+    """How sure a name makes it that its value is a secret."""
+
+    CERTAIN = 1
+    LIKELY = 2
+    """Unless the value is a number, a path or the like."""
+    BARE_KEY = 3
+    """Only of a value that looks like one: ``key`` alone names many harmless things."""
+
+
+@lru_cache(maxsize=4096)
+def kind_of_name(name: str) -> Kind | None:
+    """Return how sure a name of a field, header, variable or option names a secret; None where it does not."""
+    if name in _SHELL:
+        return None
+    if _LONG.search(name) or _CAMEL.search(name):
+        return Kind.CERTAIN
+    if _PASS.search(name) or _SHORT.search(name):
+        return Kind.LIKELY
+    if name.lower().endswith(("key", "key_id", "key-id", "keyid")):
+        words = [word.lower() for word in re.split(r"[_.-]|(?<=[a-z0-9])(?=[A-Z])", name) if word]
+        *before, last = words[:-1] if words[-1:] == ["id"] else words
+        if not before or name[-4:-3] == ".":
+            return Kind.BARE_KEY if last == "key" == words[-1] else None
+        if last == "key" and before[-1] not in _HARMLESS_KEYS:
+            return Kind.LIKELY
+    return None

@@ -1,0 +1,349 @@
+"""Finds secrets in one line of any text: by the names of values, by the form of tokens, in addresses and arguments."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from urllib.parse import quote, unquote
+
+from dfly_analysis.redaction.names import NAME_ENDINGS, Kind, kind_of_name
+from dfly_analysis.redaction.token_rules import latin_options, rules, without_tokens
+from dfly_analysis.redaction.values import CLOSE, QUOTE, value_at
+
+MARK = "[redacted]"
+_WORDS = (
+    "passw", "passphrase", "passcode", "secret", "token", "authorization", "cookie", "credential", "bearer", "basic", "signature", "requirepass",
+    "masterauth", "identified by", "-----begin", "@tcp(", "@unix(", "%3d", "%3a", "%253", "%22", "%27", "%40", "20-u", "20-p", "quot;",
+    "apos;", "&lt;", "from-literal", " -p", '"-p', "'-p", " -u", '"-u', "'-u", "--user", "y-user", "-creds", "-pass", "redis-cli", "curl ", "dockerc", "key_b64", "key_base64",
+)  # fmt: skip
+_SHORT_NAMES = ("key", "pwd", "salt", "dsn", "auth", "pass", "hmac", "keyid", "key_id")
+
+
+@cache
+def screen_words() -> tuple[str, ...]:
+    """Return texts of which each secret has one nearby, in lower case, beside names before ``:`` or ``=`` and ``@`` in addresses."""
+    quoted = (
+        f"{name}{mark}" for name in _SHORT_NAMES for mark in ('"', "'", "\\", "&q", "&#", "&a", "%", "`", ">", "|")
+    )
+    spaced = (f"{before}{name} " for name in ("key", "pwd", "salt", "dsn", "pass", "auth") for before in "_-")
+    escapes = (
+        f"{start}{sign}" for start, signs in (("&#", "0123456789x"), ("\\u", "0123456789abcdef")) for sign in signs
+    )
+    return tuple(
+        sorted({*_WORDS, *escapes, *quoted, *spaced, *(keyword for keywords, _ in rules() for keyword in keywords)})
+    )
+
+
+@cache
+def _screen() -> Any:
+    import re2
+
+    options = latin_options()
+    options.case_sensitive = False
+    found = re2.Set.SearchSet(options)
+    endings = "|".join(re.escape(ending) for ending in NAME_ENDINGS)
+    words = "|".join(re.escape(word) for word in screen_words())
+    found.Add(rf"{words}|密码|口令|密钥|令牌|凭证|(?:{endings})[0-9_-]*[\"'\\ ]*[:=]|[:/][^\s]*@".encode())
+    found.Compile()
+    return found
+
+
+_NAMED = re.compile(  # an identifier and what separates it from its value
+    rf"(?<![\w.-])(?P<name>[\w.-]++)(?P<close>{CLOSE}|)(?:"
+    r"(?P<sep>\s*+(?::=|=>|==?|[:：]|(?<=\s)\|(?=\s))\s*+)"
+    r"|(?P<comma>\s*+,\s*+)|(?P<tag>>)|(?P<space>[ \t]++(?:(?:is|was)[ \t]++)?+))",
+)
+_QUOTED = re.compile(rf"[bru]?{QUOTE}")
+_SPOKEN = re.compile(
+    r"(?<!\w)(?:identified by|requirepass|masterauth|login \S{1,200}+ password|(?:password|passphrase) for \S{1,200}?:(?=\s)|--from-literal[= ][\w.-]{1,200}+=)\s*+",
+    re.IGNORECASE,
+)
+_PIPED = re.compile(r"\b(?:echo|printf)\s+(?:-n\s+)?(?=[^|]*\|[^|]*--password-stdin)")
+_WORD_BEFORE_KEY = re.compile(
+    r"\b(?:access|api|secret|private|account|encryption|signing|storage|shared) $", re.IGNORECASE
+)
+_LINE_START = re.compile(r"\s*(?:-\s+)?(?:export\s+|set\s+|ENV\s+|[>$#]\s+)?\Z")
+_NEXT_FIELD = re.compile(r"[\s&;,?][\w.-]+\\*[\"']?\s*[:=]|\s#")
+_WORD_OF_DOCKERFILE = re.compile(r"(?:^|\s)ENV\s+$")
+_PAIR_BEHIND = re.compile(r"\s*+(?:[)\]}]|$)")
+_PAIR_BEFORE = re.compile(r"[(\[{]\s*[bru]?(?:\"\"|\\*[\"'`])$")
+_MIXED = re.compile(r"(?!sha\d+:|https?:|v?\d+\.\d)(?=[^\s\"']*\d)(?=[^\s\"']*[A-Za-z])[^\s\"'\\,;)}\]]{8,}+")
+_EMPTY = frozenset({"", "none", "null", "nil", "some(", "(nil)", "true", "false", "<nil>", "{}", "[]", MARK, MARK[:-1]})
+_DONE = re.compile(r"[\s\"']*(?:%[0-9A-Fa-f]{2})*\[?redacted\]?")
+_HARMLESS = re.compile(
+    r"-?\d{1,7}(?:\.\d+)?(?:ms|s|m|h|[KMGT]i?B?)?|\.{0,2}/[\w./-]*|[a-z0-9-]+(?:\.[a-z0-9-]+)++/[\w.-]+|[a-z]\w*(?:\.[A-Za-z]\w*)++",
+    re.ASCII,
+)
+_BASE64 = re.compile(
+    r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,}\])<]|$))"
+)
+_NAME_FIELD, _VALUE_FIELD = (
+    rf"(?:{QUOTE})?+\b(?:{field})(?:{CLOSE})?+\s*+[:=]\s*+" for field in ("name|key|header", "values?")
+)
+_VARIABLE = re.compile(  # {"name": "X", "value": "y"}, {Key:X Values:[y]}, header { name: "x", value: "y" }
+    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)(?:{CLOSE})?+(?:\s*+[,;]\s*+|\s++){_VALUE_FIELD}", re.IGNORECASE
+)
+_VARIABLE_AFTER = re.compile(  # {"value": "y", "name": "X"}
+    rf"{_VALUE_FIELD}(?:(?:{QUOTE})(?P<quoted>[^\"'\\]*+)(?:{CLOSE})|(?P<bare>[^\s,;}}\"'\\]++))(?:\s*+[,;]\s*+|\s++)"
+    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)",
+    re.IGNORECASE,
+)
+_COOKIE = re.compile(r"(?<![\w])(?P<head>(?:set-)?cookie:\s*+)(?P<value>[^\"'\\\n\]]++)", re.IGNORECASE)
+SCHEMES = ("bearer", "basic")
+_SCHEME = re.compile(
+    rf"\b(?P<scheme>{'|'.join(SCHEMES)})(?P<gap>(?:\s|\\t)++|(?:{QUOTE})\s*+,\s*+(?:{QUOTE}))(?!auth|cred|realm|token)"
+    r"(?P<value>[A-Za-z0-9._~+/=%-]{8,}+)",
+    re.IGNORECASE,
+)
+_PEM = re.compile(r"(?P<head>-----BEGIN[ A-Z0-9_-]{0,100}?-----)(?P<body>(?:(?!-----).)*+)", re.IGNORECASE)
+_ARGUMENT = re.compile(  # what curl, docker, mysql and their like take
+    r"(?<![\w-])(?P<flag>--user|--proxy-user|--(?:src-|dest-)?creds|--cookie|--pass|-pass(?:in|out)|-[uUpab])"
+    rf"(?P<gap>(?:{QUOTE})?+(?:\s*+[,=]\s*+|\s++)|(?<=[up]))"
+)
+_NO_PASSWORD = re.compile(r"[\d.:]+(?:/(?:tcp|udp))?|\w+=.*|[-/.~$<{].*", re.DOTALL)
+_CLIENTS = re.compile(
+    r"login|mysql|maria|mongo|sshpass|redis|psql|ldap|mosquitto|helm|oras|skopeo|htpasswd|curl|crictl|nerdctl|wget|registry|rabbitmq",
+    re.IGNORECASE,
+)
+_WINDOW = 300
+_ADDRESS = re.compile(
+    r"(?P<head>(?::|^|(?<=[\s\"'=(,>]))(?:\\*+/){2})(?!\[redacted\])(?P<rest>(?:(?!:(?:\\*+/){2})\S)++)"
+)
+_AT = re.compile(r"@(?!sha\d|v\d)(?=\[?[\w.-]|$)")
+_ADDRESS_END = re.compile(r"\\*[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
+_AUTHORITY = re.compile(r"[^/?#\s\"'\\`,<>)\]}]*+")
+_USER_AND_PASSWORD = re.compile(r"[^\s:@/\"'?#]*+:(?!\d*(?:[/?#\"'\\,)\s\]}]|$))")
+_USER = re.compile(
+    r"(?<![\w/.@:\]-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<]))"
+)
+
+
+_PERCENT = re.compile(r"[^\s\"'\\<>]*%[0-9A-Fa-f]{2}[^\s\"'\\<>]*")
+_ENTITY = re.compile(r"&(?:amp;)*(?:quot|apos|lt|gt|amp|\#\d{1,4}|\#[xX][0-9a-fA-F]{1,4});")
+_CODE = re.compile(r"\\++u(?P<code>(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4})")
+_MOST_DEEP = 4
+
+
+def redact_line(text: str, depth: int = 0) -> str:
+    """Return a line with secrets replaced by ``[redacted]``; the same line if it contains none."""
+    if not _screen().Match(text.encode("utf-8", "surrogatepass")):
+        return text
+    text = _redact_plain(text)
+    if depth < _MOST_DEEP:
+        if "%" in text:
+            text = _PERCENT.sub(lambda match: _redact_percent(match[0], depth + 1), text)
+        if "&" in text and _ENTITY.search(text):
+            plain = html.unescape(text)
+            if (new := redact_line(plain, depth + 1)) != plain:
+                text = html.escape(new) if "<" not in text else new.replace("&", "&amp;").replace('"', "&quot;")
+        if "\\u" in text:
+            plain = _CODE.sub(lambda match: '\\"' if match["code"] == "0022" else chr(int(match["code"], 16)), text)
+            if (new := redact_line(plain, depth + 1)) != plain:
+                text = new
+    return text
+
+
+def _redact_percent(run: str, depth: int) -> str:
+    """Redact a word that has percent-escapes as what it says."""
+    plain = unquote(run, errors="surrogateescape")
+    new = redact_line(plain, depth)
+    if new == plain:
+        return run
+    safe = "".join(sorted({sign for sign in run if sign.isascii() and sign != "%"}))
+    return MARK.join(quote(part, safe=safe, errors="surrogateescape") for part in new.split(MARK))
+
+
+def _redact_plain(text: str) -> str:
+    lowered = text.lower()
+    if "-----begin" in lowered:
+        text = _PEM.sub(lambda match: f"{match['head']}{MARK}" if match["body"].strip() else match[0], text)
+    if "@" in text:
+        text = _ADDRESS.sub(_without_user, text)
+        text = _USER.sub(f"{MARK}@", text)
+    if "value" in lowered:
+        text = _replace(text, _variable_places(text))
+        text = _replace(text, _places_before_variables(text))
+    if "cookie" in lowered:
+        text = _COOKIE.sub(lambda match: match[0] if _is_empty(match["value"]) else f"{match['head']}{MARK}", text)
+    text = _replace(text, _named_places(text))
+    text = _replace(text, _argument_places(text))
+    if any(scheme in lowered for scheme in SCHEMES):
+        text = _SCHEME.sub(lambda match: f"{match['scheme']}{match['gap']}{MARK}", text)
+    return without_tokens(text, lowered, MARK)
+
+
+def _is_empty(content: str) -> bool:
+    return content.strip().lower() in _EMPTY or _DONE.match(content) is not None
+
+
+def _replace(text: str, places: Iterator[tuple[int, int, str]]) -> str:
+    """Replace places in order; what begins before the end of another is left out."""
+    parts, at = [], 0
+    for start, end, new in places:
+        if start >= at:
+            parts += [text[at:start], new]
+            at = end
+    return "".join([*parts, text[at:]]) if parts else text
+
+
+def _named_places(text: str) -> Iterator[tuple[int, int, str]]:
+    """Find values behind the name of a secret."""
+    at = 0
+    while found := _NAMED.search(text, at):
+        at = found.end("name")
+        kind = kind_of_name(found["name"][-64:].rstrip(".-"))
+        place = kind and _value_of(text, found, kind)
+        if place:
+            yield place
+            at = place[1]
+
+
+def _value_of(text: str, found: re.Match[str], kind: Kind) -> tuple[int, int, str] | None:
+    """Return where the value of a name goes, and what stands there then."""
+    before = text[max(0, found.start() - 20) : found.start()]
+    if found["tag"] is not None:
+        inner = re.compile(r"[^<&\\]*+").match(text, found.end())
+        return (
+            (*inner.span(), MARK)
+            if inner and not found["close"] and before.endswith("<") and not _is_empty(inner[0])
+            else None
+        )
+    sure = _kind_here(found, kind, before)
+    if sure is None or not _is_separated(text, found, sure, before):
+        return None
+    value = value_at(text, found.end(), header="authorization" in found["name"].lower())
+    if value is None or _is_kept(text, found, value, sure):
+        return None
+    start, end, mark = value
+    if (
+        found["sep"] is not None
+        and not mark
+        and not found["close"]
+        and _LINE_START.match(text, 0, found.start())
+        and not _NEXT_FIELD.search(text, end)
+    ):
+        end = len(text.rstrip())  # the only field of its line, as in YAML and environments
+    quote = found["close"] if not mark and text[start - 1] not in "[{(" and found["comma"] is None else ""
+    return start, end, f"{quote}{MARK}{quote}"
+
+
+def _kind_here(found: re.Match[str], kind: Kind, before: str) -> Kind | None:
+    """Return how sure a name is with what stands around it."""
+    name = found["name"].lower()
+    if name == "auth":
+        return Kind.CERTAIN if found["close"] else None
+    if kind is Kind.BARE_KEY and _WORD_BEFORE_KEY.search(before):
+        return Kind.LIKELY
+    return Kind.CERTAIN if name == "sig" and before[-1:] in ("?", "&", ";") else kind
+
+
+def _is_separated(text: str, found: re.Match[str], kind: Kind, before: str) -> bool:
+    """Return whether what stands between a name and what follows makes that its value."""
+    name, at = found["name"], found.end()
+    quoted = _QUOTED.match(text, at)
+    if kind is Kind.BARE_KEY:
+        return found["sep"] is not None and _BASE64.match(text, quoted.end() if quoted else at) is not None
+    if found["comma"] is not None:
+        return bool(found["close"] and quoted and (name.startswith("-") or _PAIR_BEFORE.search(before)))
+    if found["space"] is not None:
+        return not found["close"] and (
+            name.startswith("-") or _is_spoken(text, at, name, kind) or _WORD_OF_DOCKERFILE.search(before) is not None
+        )
+    return True
+
+
+def _is_kept(text: str, found: re.Match[str], value: tuple[int, int, str], kind: Kind) -> bool:
+    """Return whether a value is nothing secret."""
+    start, end, mark = value
+    content = text[start:end]
+    if (
+        _is_empty(content)
+        or (found["name"] == "pwd" and content.startswith("/"))
+        or (found["space"] is not None and content.startswith("-"))
+    ):
+        return True
+    if (
+        found["comma"] is not None
+        and not found["name"].startswith("-")
+        and not _PAIR_BEHIND.match(text, end + len(mark))
+    ):
+        return True
+    return kind is Kind.LIKELY and (
+        len(content) < 4 or _HARMLESS.fullmatch(content) is not None or _is_prose(text, found, start, end)
+    )
+
+
+def _is_spoken(text: str, at: int, name: str, kind: Kind) -> bool:
+    """Return whether a sentence tells a secret: ``password "x"``, ``the token is a1b2c3d4``; but ``secrets "x" not found``."""
+    quoted = _QUOTED.match(text, at) is not None and not name.lower().startswith("secret")
+    return kind is Kind.CERTAIN and (quoted or _MIXED.match(text, at) is not None)
+
+
+def _is_prose(text: str, found: re.Match[str], start: int, end: int) -> bool:
+    """Return whether a bare word after a colon goes on as a sentence does: ``tls key: missing in the file``."""
+    return (
+        (found["sep"] or "").endswith(": ")
+        and text[start:end].isalpha()
+        and text[start:end].islower()
+        and text[end : end + 1] == " "
+    )
+
+
+def _variable_places(text: str) -> Iterator[tuple[int, int, str]]:
+    """Find values of variables and headers that stand behind their name in a field of their own."""
+    for found in _VARIABLE.finditer(text):
+        if (
+            kind_of_name(found["name"][-64:])
+            and (value := value_at(text, found.end()))
+            and not _is_empty(text[value[0] : value[1]])
+        ):
+            yield value[0], value[1], MARK
+
+
+def _places_before_variables(text: str) -> Iterator[tuple[int, int, str]]:
+    for found in _VARIABLE_AFTER.finditer(text):
+        part = "bare" if found["quoted"] is None else "quoted"
+        if kind_of_name(found["name"][-64:]) and not _is_empty(found[part]):
+            yield *found.span(part), MARK
+
+
+def _argument_places(text: str) -> Iterator[tuple[int, int, str]]:
+    """Find credentials that are arguments of a command."""
+    for found in (*_SPOKEN.finditer(text), *_PIPED.finditer(text)):
+        if (value := value_at(text, found.end())) and not _is_empty(text[value[0] : value[1]]):
+            yield value[0], value[1], MARK
+    for found in _ARGUMENT.finditer(text):
+        is_list = text[found.end() : found.end() + 1] in ("[", "{", "(")
+        if not is_list and (value := value_at(text, found.end())) and not _is_empty(text[value[0] : value[1]]):
+            start, end, mark = value
+            command = text[max(0, found.start() - _WINDOW) : found.start()]
+            if _is_credential(found["flag"], text[start:end], command, spaced=bool(found["gap"]), quoted=bool(mark)):
+                yield start, end, MARK
+
+
+def _is_credential(flag: str, content: str, command: str, *, spaced: bool, quoted: bool) -> bool:
+    if flag in ("-u", "-U") or "user" in flag or "creds" in flag:
+        return ":" in content and not re.fullmatch(r"\d+:\d+", content)
+    if flag == "-p":
+        if _NO_PASSWORD.fullmatch(content) or len(content) < 3:
+            return False
+        return bool(_CLIENTS.search(command)) or (spaced and (quoted or not content.isalpha()))
+    if flag == "-a":
+        return "redis" in command
+    return flag != "-b" or ("curl" in command and "=" in content)
+
+
+def _without_user(match: re.Match[str]) -> str:
+    """Replace user and password of an address, whatever characters the password has, up to the last ``@`` before a host."""
+    rest = match["rest"]
+    ends = list(_AT.finditer(rest))
+    authority = _AUTHORITY.match(rest)
+    assert authority  # it may be empty
+    usable = [found for found in ends if found.start() < authority.end()]
+    if _USER_AND_PASSWORD.match(rest):
+        limit = _ADDRESS_END.search(rest)
+        usable = [found for found in ends if limit is None or found.start() < limit.start()] or usable
+    return f"{match['head']}{MARK}{rest[usable[-1].start() :]}" if usable else match[0]

@@ -1,0 +1,45 @@
+"""Tokens that are known by their own form: rules of gitleaks and of our own, as data."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+@cache
+def rules() -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Return keywords and pattern of each rule."""
+    content = yaml.load(Path(__file__).with_suffix(".yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+    return tuple((tuple(rule["keywords"]), rule["pattern"]) for part in content.values() for rule in part)
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Any:
+    import re2
+
+    return re2.compile(pattern.encode(), latin_options())
+
+
+def latin_options() -> Any:
+    """Return RE2's options for bytes: half a character, which Python's UTF-8 refuses, is a byte as any other."""
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
+def without_tokens(text: str, lowered: str, mark: str) -> str:
+    """Replace every token of a known form."""
+    for keywords, pattern in rules():
+        if any(keyword in lowered for keyword in keywords):
+            data, at, parts = text.encode("utf-8", "surrogatepass"), 0, []
+            for found in _compiled(pattern).finditer(data):
+                start, end = found.span(1 if found.re.groups and found[1] is not None else 0)
+                parts += [data[at:start], mark.encode()]
+                at = end
+            text = b"".join([*parts, data[at:]]).decode("utf-8", "surrogatepass") if parts else text
+    return text
