@@ -22,16 +22,12 @@ _ENDS, _TAIL = frozenset(":=|>-+\\["), 120
 _LAST_NAME = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
 )
-_KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*?)\s*$")
+_KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(
     r"\s*(?:-\s+)?[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?(?P<name>[\w.-]+)[\"']?,?\s*$", re.IGNORECASE
 )
-_VALUE_FIELD = re.compile(
-    r"(?P<head>\s*(?:-\s+)?[\"']?values?[\"']?\s*[:=]\s*)(?P<value>.*?)(?P<tail>,?\s*)$", re.IGNORECASE
-)
-_CONTINUED = re.compile(
-    r"(?P<indent>[\s>|]*)(?P<dash>-\s+)?(?P<quote>\\*[\"']?)(?P<value>.*?)(?P<tail>\\*[\"']?,?\s*\\?)$"
-)
+_VALUE_FIELD = re.compile(r"(?P<head>\s*(?:-\s+)?[\"']?values?[\"']?\s*[:=]\s*)(?P<value>.*)$", re.IGNORECASE)
+_CONTINUED = re.compile(r"(?P<indent>[\s>|]*+)(?P<dash>-\s++)?+(?P<quote>\\*+[\"']?)(?P<value>.*)$")
 
 
 class LineRedactor:
@@ -73,7 +69,7 @@ class LineRedactor:
                 if _BLOCK.match(found["value"]):
                     self._block = _indent(text)
                     return text
-                return _scrubbed(found["head"], found["value"], found["tail"])
+                return _scrubbed(found["head"], found["value"])
         return None
 
     def _look(self, text: str) -> str:
@@ -88,7 +84,7 @@ class LineRedactor:
             self._signing -= 1
             if found := _KEY_FIELD.match(text):
                 self._signing = 0
-                return _scrubbed(found["head"], found["value"], "")
+                return _scrubbed(found["head"], found["value"])
         if found := _NAME_FIELD.match(text):
             self._variable = kind_of_name(found["name"]) is not None
         elif found := _ASSIGNED.match(text):
@@ -129,7 +125,7 @@ class LineRedactor:
             return None
         if found["dash"] and not found["value"].startswith("-"):
             self._below = indent
-        return _scrubbed(f"{found['indent']}{found['dash'] or ''}{found['quote']}", found["value"], found["tail"])
+        return _scrubbed(f"{found['indent']}{found['dash'] or ''}{found['quote']}", found["value"])
 
     def _in_pem(self, text: str) -> str:
         self._pem -= 1
@@ -153,9 +149,11 @@ class LineRedactor:
         return re.sub(r"\d+", "0", before.rstrip(" \"'")) == re.sub(r"\d+", "0", self._pem_before.rstrip(" \"'"))
 
 
-def _scrubbed(head: str, value: str, tail: str) -> str:
-    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
-    return f"{head}{value[0]}{MARK}{value[0]}{tail}" if quoted else f"{head}{MARK}{tail}"
+def _scrubbed(head: str, value: str) -> str:
+    """Replace a value, but not the quotation mark, comma and backslash at its end."""
+    tail = value[len(value.rstrip(" \t,\\\"'")) :]
+    quote = value[0] if tail.lstrip("\\")[:1] == value[:1] and value[0] in "\"'" else ""
+    return f"{head}{quote}{MARK}{tail}"
 
 
 def _indent(text: str) -> int:

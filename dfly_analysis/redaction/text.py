@@ -61,7 +61,7 @@ _SPOKEN = re.compile(
     r"(?<!\w)(?:identified by|requirepass|masterauth|login \S{1,200}+ password|(?:password|passphrase) for \S{1,200}?:(?=\s)|--from-literal[= ][\w.-]{1,200}+=)\s*+",
     re.IGNORECASE,
 )
-_PIPED = re.compile(r"\b(?:echo|printf)\s+(?:-n\s+)?(?=[^|]*\|[^|]*--password-stdin)")
+_PIPED = re.compile(r"\b(?:echo|printf)\s++(?:-n\s++)?+(?=[^|]{0,200}+\|[^|]{0,200}?--password-stdin)")
 _WORD_BEFORE_KEY = re.compile(
     r"\b(?:access|api|secret|private|account|encryption|signing|storage|shared) $", re.IGNORECASE
 )
@@ -80,15 +80,14 @@ _HARMLESS = re.compile(
 _BASE64 = re.compile(
     r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,}\])<]|$))"
 )
-_NAME_FIELD, _VALUE_FIELD = (
-    rf"(?:{QUOTE})?+\b(?:{field})(?:{CLOSE})?+\s*+[:=]\s*+" for field in ("name|key|header", "values?")
-)
+_NAME_FIELD, _VALUE_FIELD = (rf"\b(?:{field})(?:{CLOSE})?+\s*+[:=]\s*+" for field in ("name|key|header", "values?"))
 _VARIABLE = re.compile(  # {"name": "X", "value": "y"}, {Key:X Values:[y]}, header { name: "x", value: "y" }
-    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)(?:{CLOSE})?+(?:\s*+[,;]\s*+|\s++){_VALUE_FIELD}", re.IGNORECASE
+    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)(?:{CLOSE})?+(?:\s*+[,;]\s*+|\s++)(?:{QUOTE})?+{_VALUE_FIELD}",
+    re.IGNORECASE,
 )
 _VARIABLE_AFTER = re.compile(  # {"value": "y", "name": "X"}
     rf"{_VALUE_FIELD}(?:(?:{QUOTE})(?P<quoted>[^\"'\\]*+)(?:{CLOSE})|(?P<bare>[^\s,;}}\"'\\]++))(?:\s*+[,;]\s*+|\s++)"
-    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)",
+    rf"(?:{QUOTE})?+{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)",
     re.IGNORECASE,
 )
 _COOKIE = re.compile(r"(?<![\w])(?P<head>(?:set-)?cookie:\s*+)(?P<value>[^\"'\\\n\]]++)", re.IGNORECASE)
@@ -113,17 +112,17 @@ _ADDRESS = re.compile(
     r"(?P<head>(?::|^|(?<=[\s\"'=(,>]))(?:\\*+/){2})(?!\[redacted\])(?P<rest>(?:(?!:(?:\\*+/){2})\S)++)"
 )
 _AT = re.compile(r"@(?!sha\d|v\d)(?=\[?[\w.-]|$)")
-_ADDRESS_END = re.compile(r"\\*[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
+_ADDRESS_END = re.compile(r"(?<!\\)\\*+[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
 _AUTHORITY = re.compile(r"[^/?#\s\"'\\`,<>)\]}]*+")
 _USER_AND_PASSWORD = re.compile(r"[^\s:@/\"'?#]*+:(?!\d*(?:[/?#\"'\\,)\s\]}]|$))")
 _USER = re.compile(
-    r"(?<![\w/.@:\]-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<]))"
+    r"(?<![\w/.@:\]+$-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<]))"
 )
 
 
-_PERCENT = re.compile(r"[^\s\"'\\<>]*%[0-9A-Fa-f]{2}[^\s\"'\\<>]*")
+_WORD = re.compile(r"(?<![^\s\"'\\<>])[^\s\"'\\<>]++")
 _ENTITY = re.compile(r"&(?:amp;)*(?:quot|apos|lt|gt|amp|\#\d{1,4}|\#[xX][0-9a-fA-F]{1,4});")
-_CODE = re.compile(r"\\++u(?P<code>(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4})")
+_CODE = re.compile(r"(?<!\\)\\++u(?P<code>(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4})")
 _MOST_DEEP = 4
 
 
@@ -134,7 +133,7 @@ def redact_line(text: str, depth: int = 0) -> str:
     text = _redact_plain(text)
     if depth < _MOST_DEEP:
         if "%" in text:
-            text = _PERCENT.sub(lambda match: _redact_percent(match[0], depth + 1), text)
+            text = _WORD.sub(lambda match: _redact_percent(match[0], depth + 1), text)
         if "&" in text and _ENTITY.search(text):
             plain = html.unescape(text)
             if (new := redact_line(plain, depth + 1)) != plain:
@@ -148,6 +147,8 @@ def redact_line(text: str, depth: int = 0) -> str:
 
 def _redact_percent(run: str, depth: int) -> str:
     """Redact a word that has percent-escapes as what it says."""
+    if "%" not in run:
+        return run
     plain = unquote(run, errors="surrogateescape")
     new = redact_line(plain, depth)
     if new == plain:

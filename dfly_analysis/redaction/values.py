@@ -10,6 +10,7 @@ CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"
 """The same behind a name."""
 _WRAPPER = re.compile(r"(?:Some\(|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*+")
 _OPEN = re.compile(QUOTE)
+_DOUBLED = re.compile(r"(?<!\\)\"\"")
 _BRACKETS = frozenset("[{(")
 _MAPPING = re.compile(r"[^:=}\])]{0,200}+[:=]")
 _BARE = re.compile(
@@ -47,7 +48,7 @@ def value_at(text: str, at: int, *, header: bool = False) -> tuple[int, int, str
 def _end_of_quote(text: str, start: int, mark: str) -> int:
     """Return where the quotation mark that closes stands, or the end of a text that was cut off."""
     if mark == '""':
-        found = re.compile(rf"(?<!\\){re.escape(mark)}").search(text, start)
+        found = _DOUBLED.search(text, start)
         return found.start() if found else len(text)
     depth, at = len(mark) - 1, start
     while (at := text.find(mark[-1], at)) >= 0:
