@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize golden lint format types messages docs evaluate bench lock clean system-packages
+.PHONY: help report test check coverage sanitize fuzz golden lint format types messages docs evaluate bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ coverage: .venv/dev.stamp system-packages ## run every test and measure branches
 
 sanitize: .venv/dev.stamp ## run the native reader under the address and undefined-behaviour sanitizers
 	@$(BIN)/python -m tests.fuzz.sanitize
+
+fuzz: .venv/dev.stamp ## change sample lines at random and read them in every way, for MINUTES (60)
+	@$(BIN)/python -m tests.fuzz.mutations $(or $(MINUTES),60)
 
 golden: .venv/dev.stamp ## compare the commands' answers with the recorded ones; REAL=DIR names a folder of real runs
 	@$(BIN)/python -m tests.golden compare --real $(REAL)

@@ -18,7 +18,8 @@ from tests.fuzz.build_core import build, write_words
 from tests.fuzz.targets import TARGETS
 
 SHARES = {
-    "core": 20, "logs": 38, "sources": 12, "folder": 10, "metrics": 4, "jobs": 4, "bench": 4, "settings": 3, "sniffing": 2, "redaction": 3,
+    "core": 20, "logs": 32, "sources": 10, "folder": 8, "diagnosis": 6, "metrics": 4, "jobs": 4, "bench": 4, "settings": 3, "sniffing": 2,
+    "redaction": 3, "pods": 2, "fragments": 2,
 }  # fmt: skip
 """Parts of the time, in percent; `core` is the compiled reader under the sanitizers."""
 ROUNDS = 3

@@ -42,6 +42,30 @@ JOB = {
     "result": {"group_uuid": "group_1b2e", "job_states": [{"state": "FAILURE", "error": "boom", "task_name": "preheat", "results": [
         {"failure_tasks": [{"url": "https://reg.example/x?y=1", "description": "error decoding response body"}], "success_tasks": []}]}]},
 }  # fmt: skip
+POD = {"apiVersion": "v1", "kind": "List", "items": [
+    {"kind": "Pod", "metadata": {"name": "seed-client-0", "namespace": "d", "labels": {"component": "seed-client"}},
+     "spec": {"nodeName": "node-a", "containers": [{"name": "c", "resources": {"limits": {"memory": "2Gi"}}}]},
+     "status": {"reason": "Evicted", "containerStatuses": [{"name": "c", "restartCount": 2, "state": {"running": {"startedAt": "2026-03-01T10:05:21Z"}},
+                "lastState": {"terminated": {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-03-01T10:05:20Z"}}}]}},
+    {"kind": "Event", "reason": "Evicted", "message": "low on memory", "count": 3, "lastTimestamp": "2026-03-01T10:05:20Z",
+     "involvedObject": {"kind": "Pod", "name": "seed-client-0"}},
+]}  # fmt: skip
+POD_DESCRIBED = """Name:             seed-client-0
+Node:             node-a/10.90.0.1
+Containers:
+  seed-client:
+    Last State:     Terminated
+      Reason:       OOMKilled
+      Exit Code:    137
+      Finished:     Sun, 01 Mar 2026 12:05:20 +0200
+    Restart Count:  3
+    Limits:
+      memory:  2Gi
+Events:
+  Type     Reason   Age                 From     Message
+  ----     ------   ----                ----     -------
+  Warning  BackOff  2m (x12 over 9m)    kubelet  Back-off restarting failed container
+"""
 SETTINGS = [
     (
         "host:\n  hostname: n1\ndownload:\n  pieceTimeout: 360s\n  rateLimit: 50GiB\nproxy:\n  rules: []\nscheduler:\n  scheduleTimeout: 3h\n"
@@ -109,14 +133,15 @@ def wrapped() -> Iterator[bytes]:
 
 
 def texts(kind: str) -> list[bytes]:
-    """Return whole files of one of `jobs`, `bench`, `metrics`, `settings`."""
-    wanted = {"jobs": ".json", "bench": "bench", "metrics": "metrics", "settings": ".yaml"}[kind]
+    """Return whole files of one of `jobs`, `bench`, `metrics`, `pods`, `settings`."""
+    wanted = {"jobs": ".json", "bench": "bench", "metrics": "metrics", "settings": ".yaml", "pods": "pods"}[kind]
     made = [data for path, data in run_files().items() if wanted in path.rsplit("/", 1)[-1] and len(data) < 20000]
     own = {
         "jobs": [json.dumps(JOB), json.dumps([JOB, JOB], indent=1)],
         "bench": BENCH,
         "metrics": [PROMETHEUS],
         "settings": SETTINGS,
+        "pods": [json.dumps(POD), POD_DESCRIBED],
     }[kind]
     return [*made, *(text.encode() for text in own)]
 
@@ -179,20 +204,23 @@ def words() -> list[bytes]:
     return sorted(word.encode() for word in found if word)
 
 
+def begin_with(target: str) -> list[bytes]:
+    """Return what the fuzzing of an entry point begins with."""
+    if target in ("logs", "sniffing", "redaction", "fragments", "diagnosis"):
+        return [*logs(), *wrapped()]
+    if target == "sources":
+        return list(packed())
+    if target == "folder":
+        others = [text for kind in ("jobs", "bench", "metrics", "settings", "pods") for text in texts(kind)]
+        some = [*list(logs())[-12:], *wrapped(), *packed()]
+        return [
+            SEPARATOR.join([log, some[-number], others[number % len(others)]]) for number, log in enumerate(some, 1)
+        ]
+    return texts(target)
+
+
 def write(target: str, folder: Path) -> None:
     """Write what the fuzzing of an entry point begins with."""
     folder.mkdir(parents=True, exist_ok=True)
-    if target in ("logs", "sniffing", "redaction"):
-        found = [*logs(), *wrapped()]
-    elif target == "sources":
-        found = list(packed())
-    elif target == "folder":
-        others = [text for kind in ("jobs", "bench", "metrics", "settings") for text in texts(kind)]
-        some = [*list(logs())[-12:], *wrapped(), *packed()]
-        found = [
-            SEPARATOR.join([log, some[-number], others[number % len(others)]]) for number, log in enumerate(some, 1)
-        ]
-    else:
-        found = texts(target)
-    for number, data in enumerate(found):
+    for number, data in enumerate(begin_with(target)):
         (folder / f"{number:04d}").write_bytes(data)

@@ -10,14 +10,17 @@ from unittest import mock
 
 import pyarrow as pa
 
+import dfly_analysis as dfly
 from dfly_analysis.config.rendered_manifests import read_rendered
 from dfly_analysis.dataset import load
 from dfly_analysis.errors import DflyError
 from dfly_analysis.io import Opened, open_sources
-from dfly_analysis.readers import benchmarks, jobs, prometheus
+from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
+from dfly_analysis.readers.fragments import fragment_table, read_fragments
 from dfly_analysis.readers.jobs import read_jobs
 from dfly_analysis.readers.logs import LogReader, native_parser, sniff
 from dfly_analysis.readers.logs.event_schema import arrow_schema
+from dfly_analysis.readers.logs.small_files import SmallLog, parse_small_logs, plain_format
 from dfly_analysis.redaction import redact
 from tests.fuzz.seeds import SEPARATOR
 
@@ -25,21 +28,26 @@ _ADDRESS = "seed-client-0/dfdaemon/dfdaemon.log"
 _ZONES = ("UTC", "Asia/Shanghai", "America/New_York")
 
 
-def _tables(data: bytes, tz: str) -> tuple[LogReader, pa.Table]:
-    reader = LogReader(Opened(_ADDRESS, io.BytesIO(data)), tz)
+def _tables(data: bytes, tz: str, *, relevant_only: bool = False) -> tuple[LogReader, pa.Table]:
+    reader = LogReader(Opened(_ADDRESS, io.BytesIO(data)), tz, relevant_only=relevant_only)
     tables = list(reader.tables())
     return reader, pa.concat_tables(tables) if tables else arrow_schema().empty_table()
 
 
 def check_log(data: bytes) -> None:
-    """A log, wrapped or not: the compiled and the careful reader agree, and every line is counted."""
+    """A log, wrapped or not: every way of reading it gives the same, and every line is counted."""
     tz = _ZONES[len(data) % len(_ZONES)]
     fast, table = _tables(data, tz)
+    _, relevant = _tables(data, tz, relevant_only=True)
     with mock.patch.object(native_parser, "is_available", return_value=False):
         careful, other = _tables(data, tz)
+        _check_equal(relevant, _tables(data, tz, relevant_only=True)[1])
     assert fast.coverage == careful.coverage, (fast.coverage, careful.coverage)
-    for name in table.column_names:
-        assert table.column(name).to_pylist() == other.column(name).to_pylist(), name
+    _check_equal(table, other)
+    if data.endswith(b"\n") and (log_format := plain_format(data)):
+        together, coverage = parse_small_logs([SmallLog(_ADDRESS, data)], log_format, tz)
+        _check_equal(table, together)
+        assert coverage == [fast.coverage]
     counted = fast.coverage
     assert counted["parsed"] + counted["continuation"] + counted["rejected"] == counted["lines"]
     assert counted["rejected"] >= 0
@@ -51,11 +59,16 @@ def check_log(data: bytes) -> None:
             table.to_pandas()
 
 
+def _check_equal(one: pa.Table, other: pa.Table) -> None:
+    for name in one.column_names:
+        assert one.column(name).to_pylist() == other.column(name).to_pylist(), name
+
+
 def check_sniffing(data: bytes) -> None:
     """The first bytes of a file: something is said of them."""
     sniff(data)
     text = data.decode("utf-8", "replace")
-    for one in (jobs, benchmarks, prometheus):
+    for one in (jobs, benchmarks, pods, prometheus):
         one.recognises(text)
 
 
@@ -84,6 +97,29 @@ def check_metrics(data: bytes) -> None:
 def check_settings(data: bytes) -> None:
     """A text taken for a component's rendered configuration."""
     read_rendered(data.decode("utf-8", "replace"), "a/dfdaemon.yaml")
+
+
+def check_pods(data: bytes) -> None:
+    """A text taken for what kubectl prints of pods, events and nodes."""
+    _check_cells(pods.read_pods(data.decode("utf-8", "replace"), "a/pods.json", on_problem=lambda _: None))
+
+
+def check_fragments(data: bytes) -> None:
+    """A text that somebody pasted: fragments, and what is explained of them."""
+    text = data.decode("utf-8", "replace")
+    fragment_table(read_fragments(text), "-", _ZONES[len(data) % len(_ZONES)])
+    dfly.explain(text)
+
+
+def check_diagnosis(data: bytes) -> None:
+    """A log, and what every later stage makes of it."""
+    with tempfile.TemporaryDirectory(prefix="dfly-fuzz-", dir=_memory()) as top:
+        path = Path(top) / "seed-client-0" / "dfdaemon.log"
+        path.parent.mkdir()
+        path.write_bytes(data)
+        dataset = dfly.load(top, tz=_ZONES[len(data) % len(_ZONES)])
+        findings = dfly.diagnose(dataset)
+        dfly.recommend(dataset, findings, {}, size="20GiB")
 
 
 def _check_cells(rows: list[dict]) -> None:
@@ -124,7 +160,8 @@ def _memory() -> str | None:
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "logs": check_log, "sniffing": check_sniffing, "redaction": check_redaction, "jobs": check_jobs, "bench": check_bench,
-    "metrics": check_metrics, "settings": check_settings, "sources": check_sources, "folder": check_folder,
+    "metrics": check_metrics, "settings": check_settings, "sources": check_sources, "folder": check_folder, "pods": check_pods,
+    "fragments": check_fragments, "diagnosis": check_diagnosis,
 }  # fmt: skip
 
 

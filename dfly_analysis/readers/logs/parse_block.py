@@ -68,6 +68,8 @@ def parse_block(
             rows += _read_rows(block.data, start, end, line, main, counts, files, time)
         _count_native(columns.lines, main, counts, files)
         table = _table_of_columns(block.data, columns, tz if main.zone == "given" else "UTC", counts[0])
+        if relevant_only and not (kept := is_relevant(table)).all():  # the native reader looks at how messages begin
+            table = table.filter(pa.array(kept))
         if rows:
             table = pa.concat_tables([table, _table_of_rows(rows, tz, counts[0], relevant_only=relevant_only)])
             table = table.take(pa.array(np.argsort(values_of(table.column("log_line")), kind="stable")))
@@ -169,13 +171,13 @@ def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     times = _in_range(pd.to_datetime(series.where(zoned), format="ISO8601", utc=True, errors="coerce"))
     if not zoned.all():
         # a zone in another form is converted rather than refused: one record may not end the analysis
-        local = pd.to_datetime(series.where(~zoned), format="ISO8601", utc=True, errors="coerce").dt.tz_localize(None)
-        times = times.fillna(_in_range(_localised(local, tz)))
+        local = pd.to_datetime(series.where(~zoned), format="ISO8601", utc=True, errors="coerce")
+        times = times.fillna(_localised(_in_range(local).dt.tz_localize(None), tz))
     return pa.array(times, pa.timestamp("ns", "UTC"))
 
 
 def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[np.int64]:
-    """Return nanoseconds of a zone's clock as those of UTC; numpy's "not a time" where the clock shows an hour twice."""
+    """Return nanoseconds of a zone's clock as those of UTC."""
     if tz.upper() == "UTC":
         return time_ns.copy()
     import pandas as pd
@@ -185,7 +187,9 @@ def local_to_utc(time_ns: npt.NDArray[np.int64], tz: str) -> npt.NDArray[np.int6
 
 
 def _localised(local: pd.Series[Any], tz: str) -> pd.Series[Any]:
-    return local.dt.tz_localize(tz, ambiguous="NaT", nonexistent="shift_forward").dt.tz_convert("UTC")  # type: ignore[no-any-return]
+    """Return times of a zone's clock in UTC; an hour that it shows twice is the first of both, as everywhere in Python."""
+    is_first = np.ones(len(local), np.bool_)
+    return local.dt.tz_localize(tz, ambiguous=is_first, nonexistent="shift_forward").dt.tz_convert("UTC")  # type: ignore[no-any-return]
 
 
 def _in_range(times: pd.Series[Any]) -> pd.Series[Any]:

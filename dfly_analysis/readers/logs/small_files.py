@@ -1,7 +1,8 @@
 """Many small logs of one format parsed together: a fleet has thousands, and a table for each would cost milliseconds."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,14 @@ import pyarrow as pa
 
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
-from dfly_analysis.readers.logs.blocks import LineBlock
+from dfly_analysis.readers.logs.blocks import Counts, LineBlock
 from dfly_analysis.readers.logs.envelopes import find_envelope
 from dfly_analysis.readers.logs.event_schema import is_there, values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
 from dfly_analysis.readers.logs.parse_block import FileStarts, as_times, parse_block
+from dfly_analysis.readers.logs.python_parser import read_rows
 
 LARGEST_BYTES = 4 << 20  # of a log that is parsed together with others
 _SAMPLED_LINES = 12
@@ -90,17 +92,23 @@ def _spans(
     return [span if span[0] <= span[1] else None for span in zip(first.tolist(), last.tolist(), strict=True)]
 
 
-def _edge_times(data: bytes, log_format: LogFormat) -> tuple[str, str]:
-    """Return the times of the first and the last record as they are written."""
-    match = match_head(data[: data.find(b"\n")].decode("utf-8", "replace"), log_format)
-    first = last = _time_of(match[1]) if match else ""
-    end = len(data) - 1
+def _edge_times(data: bytes, log_format: LogFormat) -> Iterator[str]:
+    """Yield the times of the first and the last record as they are written."""
+    for lines in (BytesIO(data), _from_last(data)):
+        yield next(filter(None, (_record_time(line, log_format) for line in lines)), "")
+
+
+def _from_last(data: bytes) -> Iterator[bytes]:
+    end = len(data)
     while end > 0:
-        start = data.rfind(b"\n", 0, end) + 1
-        if match := match_head(data[start:end].decode("utf-8", "replace"), log_format):
-            return first, _time_of(match[1]) or last
-        end = start - 1
-    return first, last
+        start = data.rfind(b"\n", 0, end - 1) + 1
+        yield data[start:end]
+        end = start
+
+
+def _record_time(line: bytes, log_format: LogFormat) -> str | None:
+    rows = read_rows([line.decode("utf-8", "replace").removesuffix("\n")], 1, log_format, Counts())
+    return rows[0]["time"] if rows else None
 
 
 def _time_of(match: re.Match[str]) -> str:

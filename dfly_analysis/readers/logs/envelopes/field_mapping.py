@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from dfly_analysis.catalog.envelopes import EnvelopeKind
+from dfly_analysis.readers.json_values import encodable
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key
 
 _LABEL = re.compile(r'(?<!\w)(\w++)\s*+=\s*+"?((?:[^"\\,}]|\\.)*)"?')
@@ -35,11 +36,11 @@ def look_up(row: Mapping[str, Any], path: str) -> Any:
 
 
 def first_text(row: Mapping[str, Any], paths: tuple[str, ...]) -> str | None:
-    """Return the first of the paths that holds text or a number, as text."""
+    """Return the first of the paths that holds text or a number, as text that a table takes."""
     for path in paths:
         found = look_up(row, path)
         if isinstance(found, str) and found:
-            return found
+            return encodable(found)
         if isinstance(found, int | float) and not isinstance(found, bool):
             return str(found)
     return None
