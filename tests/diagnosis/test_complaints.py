@@ -224,3 +224,140 @@ def test_wait_for_permission_is_waiting_for_the_scheduler():
         events = [step(number * (6.0 + wait) + wait, "source_round_started", f"p{number}") for number in range(2)]
         assert finding(dataset_of(**rows, events=events), "waiting_for_scheduler").verdict == verdict
     assert finding(dataset_of(), "waiting_for_scheduler").verdict == "unknown"
+
+
+def _started(peer, **fields):
+    known = {
+        "url": f'"{URL}"',
+        "digest": "None",
+        "tag": 'Some("")',
+        "application": 'Some("")',
+        "piece_length": "None",
+    } | fields
+    text = "download task started: Download { " + ", ".join(f"{name}: {value}" for name, value in known.items()) + " }"
+    return step(0, "task_started", peer) | {"message": text}
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"tag": 'Some("d7y/manager")'}, "what differs: tag (2)"),
+        ({"url": f'"{URL}?x=1"'}, "what differs: query of the URL (2)"),
+        (
+            {"url": f'"{URL.replace("registry.", "mirror.")}"', "application": 'Some("a")'},
+            "address of the registry (2), application (2)",
+        ),
+        ({"piece_length": "Some(4194304)"}, "what differs: piece length (2)"),
+        ({}, "what differs: not logged (2)"),
+    ],
+)
+def test_reason_of_another_task_id_is_named(fields, words):
+    """Query, tag, application, piece length and address are compared with the preheat's request."""
+    tasks = [task("s-seed", url=URL), *(task(f"c{k}", 100, url=URL, role="client", task_id="other") for k in range(2))]
+    events = [_started("s-seed"), *(_started(f"c{k}", **fields) for k in range(2))]
+    found = finding(dataset_of(tasks=tasks, events=events), "preheat_not_used")
+    assert (found.verdict, found.count) == ("present", 2)
+    assert words in found.reason
+
+
+def test_layer_evicted_before_its_pull_is_named():
+    """The seed evicts the layer between preheat and pull; an eviction after the pull does not count."""
+    tasks = [task("s-seed", url=URL, task_id="t1"), task("c", 100, url=URL, role="client", task_id="t1")]
+    for second, verdict in ((50, "present"), (500, "absent")):
+        events = [event(second, "evict task t1 size 17", role="seedClient", level="INFO")]
+        assert finding(dataset_of(tasks=tasks, events=events), "preheat_not_used").verdict == verdict
+
+
+def _peer(host):
+    return f"10.0.0.7-{host}-01234567-89ab-cdef-0123-456789abcdef-seed"
+
+
+def _mismatch(second, number, **more):
+    text = "download piece finished: digest mismatch expected: crc32:7, actual: crc32:9"
+    return event(
+        second, text, event_id="piece_failed", peer_id="c", task_id="t1", piece_number=number, host="client-0", **more
+    )
+
+
+def test_parent_that_spreads_damage_is_named():
+    """With the nodes that hold the layer, the commands that remove it, and the known bug of the release."""
+    good = [
+        piece(number, number, number + 1, peer="c", origin="parent", parent_id=_peer("seed-2")) for number in range(9)
+    ]
+    bad = [
+        piece(20 + number, number, number + 1, peer="c", origin="parent", parent_id=_peer("seed-1"), outcome="unknown")
+        for number in range(3)
+    ]
+    tasks = [
+        task("c", role="client", host="client-0", task_id="t1"),
+        task("d", role="client", host="client-9", task_id="t1"),
+    ]
+    events = [_mismatch(number + 0.9, 20 + number) for number in range(3)]
+    old = dfly.Settings.resolve(client="v1.4.5")
+    found = finding(dataset_of(tasks=tasks, pieces=good + bad, events=events, in_force=old), "corrupt_parent")
+    assert (found.verdict, found.count) == ("present", 3)
+    for words in (
+        "seed-1 served 3 of the 3 pieces",
+        "client-0, client-9 and seed-1",
+        "dfctl task rm t1",
+        "known bug of client v1.4.5",
+    ):
+        assert words in found.reason
+    assert found.first == "2026-03-01T10:00:00.900000Z"
+
+
+def test_mismatch_without_a_parent_names_nobody():
+    """Content from the registry, or a line without its piece, leaves the parent open."""
+    assert finding(dataset_of(events=[_mismatch(1, 3)]), "corrupt_parent").verdict == "unknown"
+    assert finding(dataset_of(events=[event(1, "x")]), "corrupt_parent").verdict == "absent"
+    assert finding(dataset_of(), "corrupt_parent").verdict == "unknown"
+
+
+_TOLD = event(
+    0, 'refresh available scheduler addresses: {"scheduler-0": 10.77.0.3:8002}', level="INFO", host="client-0"
+)
+_REFUSED = "check scheduler http://10.77.0.3:8002 health failed: status: Unavailable, message: tcp connect error: Connection refused (os error 111)"
+_MESH = 'check scheduler health failed: status: Unavailable, message: "upstream connect error or disconnect/reset before headers"'
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        (
+            [
+                _TOLD,
+                *(event(300 + k, "announce host to 10.9.9.9:8002", level="INFO", host="client-0") for k in range(2)),
+            ],
+            "10.9.9.9 is used on client-0",
+        ),
+        ([_TOLD, *(event(300 + 40 * k, _REFUSED, host="client-0") for k in range(4))], "10.77.0.3 does not answer"),
+        (
+            [
+                _TOLD
+                | {"message": 'refresh available scheduler addresses: {"s-0": 10.7.0.3:8002, "s-1": 10.7.0.3:8002}'}
+            ],
+            "s-0 and s-1",
+        ),
+        ([event(0, _MESH, host="client-0")], "service mesh"),
+    ],
+)
+def test_wrong_addresses_of_schedulers_are_named(events, words):
+    """Stale, dead, shared, and answered by a mesh: from the clients' logs alone."""
+    found = finding(dataset_of(events=events), "scheduler_address_wrong")
+    assert found.verdict == "present"
+    assert words in found.reason
+
+
+def test_scheduler_that_restarts_has_no_wrong_address():
+    """A minute of refused calls, or a new address just announced, is no wrong address."""
+    calm = [_TOLD, *(event(300 + 10 * k, _REFUSED, host="client-0") for k in range(4))]
+    assert finding(dataset_of(events=calm), "scheduler_address_wrong").verdict == "absent"
+    moved = [
+        _TOLD,
+        event(
+            300, 'refresh available scheduler addresses: {"scheduler-0": 10.77.0.9:8002}', level="INFO", host="client-0"
+        ),
+    ]
+    moved.append(event(310, "announce host to 10.77.0.3:8002", level="INFO", host="client-0"))
+    assert finding(dataset_of(events=moved), "scheduler_address_wrong").verdict == "absent"
+    assert finding(dataset_of(), "scheduler_address_wrong").verdict == "unknown"
