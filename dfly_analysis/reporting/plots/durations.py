@@ -188,7 +188,7 @@ def _alt(attempts: _AttemptStatistics, fit: Any) -> str:
     return join([
         *parts,
         message(
-            "For pieces of {size} the fitted median is {median}; the time that 99.9 % style.finish within is {tail}.",
+            "For pieces of {size} the fitted median is {median}; the time that 99.9 % finish within is {tail}.",
             size=format_size(size), median=format_duration(fit.quantile(size, 0.5).value), tail=interval_text(tail, "s"),
         ),
     ])  # fmt: skip
