@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
-from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
+from dfly_analysis.catalog.releases import Span, entry_at, is_known, releases, require_known
 from dfly_analysis.catalog.yaml_loader import Seconds, load_entries, record
 
 
@@ -44,4 +44,4 @@ def job_api(version: str | None) -> JobApi:
     """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
     known = require_known("server", version or releases("server")[-1])
     found = entry_at(load_job_api(), known) or load_job_api()[-1]
-    return replace(found, version=known, is_assumed=version is None)
+    return replace(found, version=known, is_assumed=version is None or not is_known("server", version))

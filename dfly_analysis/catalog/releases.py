@@ -9,10 +9,12 @@ from typing import Literal, NamedTuple, TypeVar
 
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, suggest_similar
+from dfly_analysis.messages import Message, message
 
 Line = Literal["client", "server", "chart"]
 LINE_TITLES: Mapping[Line, str] = {"client": "client", "server": "manager and scheduler", "chart": "chart"}
 _VERSION = re.compile(r"(?:dragonfly-|chart-)?v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+\S+|@sha256:\w+)?")
+_PRERELEASES = ("alpha", "beta", "rc", "pre", "dev")
 _HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.4 (chart)"
 
 
@@ -22,6 +24,11 @@ class Version:
 
     release: tuple[int, int, int]
     stage: tuple[tuple[int, int, str], ...] = ((2, 0, ""),)
+
+    @property
+    def is_prerelease(self) -> bool:
+        """Whether it came before its release, as ``-rc.1`` does; any other suffix is that of a fork."""
+        return any(text.startswith(_PRERELEASES) for _, _, text in self.stage if text)
 
     def __str__(self) -> str:
         """Return major.minor.patch, without ``v`` and without the stage."""
@@ -104,15 +111,37 @@ def releases(line: Line) -> tuple[str, ...]:
 
 @cache
 def known_release(line: Line, version: str) -> str | None:
-    """Return the newest known release not newer than this one, or None if all known ones are newer."""
-    known = releases(line)
-    place = bisect.bisect_right(_ordered(line), parse_version(version))
+    """Return the nearest known release: the newest not newer than this one, of a fork the one it is of; None if all known ones are newer."""
+    known, parsed = releases(line), parse_version(version)
+    wanted = parsed if parsed.is_prerelease else Version(parsed.release)
+    place = bisect.bisect_right(_ordered(line), wanted)
     return known[place - 1] if place else None
+
+
+def is_known(line: Line, version: str) -> bool:
+    """Return whether a release is one of those known; newer ones and forks are not."""
+    return parse_version(version) in _ordered(line)
 
 
 @cache
 def _ordered(line: Line) -> tuple[Version, ...]:
     return tuple(map(parse_version, releases(line)))
+
+
+def release_note(version: str | None) -> Message | None:
+    """Return the note that the client's release is not known, and which one counts instead; None where it is known."""
+    if version is None:
+        newest = releases("client")[-1]
+        return message(
+            "the client's release is not known, {release} is assumed (set --client or --chart)", release=newest
+        )
+    known = known_release("client", version)
+    if known is None or is_known("client", version):
+        return None
+    return message(
+        "client {version} is not known to this version of dfly-analysis: defaults, piece lengths and retries are those of {known}, the nearest known release",
+        version=version, known=known,
+    )  # fmt: skip
 
 
 def within(version: str, since: str, until: str) -> bool:

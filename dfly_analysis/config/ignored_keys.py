@@ -15,7 +15,7 @@ from dfly_analysis.catalog.key_spelling import (
     releases_reading,
     suggest_keys,
 )
-from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.releases import Line, is_known, known_release, parse_version
 from dfly_analysis.config.helm_values import CHART_KEYS, OTHER_SECTIONS
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
@@ -27,9 +27,9 @@ from dfly_analysis.units import format_duration
 
 KeyKind = Literal[
     "removed_section", "misplaced", "never_read", "renamed", "not_yet", "no_longer", "not_passed_on", "reverse", "bare_number",
-    "both_names", "misspelt", "unknown", "unreadable", "repeated", "old_file",
+    "both_names", "misspelt", "unknown", "unknown_release", "unreadable", "repeated", "old_file",
 ]  # fmt: skip
-_UNCERTAIN = frozenset({"unknown", "unreadable", "repeated", "old_file"})
+_UNCERTAIN = frozenset({"unknown", "unknown_release", "unreadable", "repeated", "old_file"})
 _MAX_KEYS = 500
 _FIRST_RUST_CHART = "1.1.12"
 _PIECE_DOWNLOAD_TIMEOUT = "scheduler.gc.pieceDownloadTimeout"
@@ -143,8 +143,23 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
         return _Ignored("not_yet", reason)
     item = defaults_at_path(role, path) or find_key(role, key)
     if item is None:
-        return _unknown_name(role, key, in_values=path not in settings.user.written)
-    return _without_effect(settings, role, item) or _other_effect(settings, role, item, value)
+        return _unknown_name(settings, role, key, in_values=path not in settings.user.written)
+    return _of_known_release(settings, role, _without_effect(settings, role, item)) or _other_effect(
+        settings, role, item, value
+    )
+
+
+def _of_known_release(settings: Settings, role: str, found: _Ignored | None) -> _Ignored | None:
+    """Return what is known of a key, marked where the release itself is not known: it may read what the nearest known one does not."""
+    version = settings.versions.get(role)
+    line: Line = "client" if role in CLIENT_ROLES else "server"
+    if found is None or version is None or found.kind == "not_passed_on" or is_known(line, version):
+        return found
+    reason = message(
+        "whether {role} {version} reads it is not known to this version of dfly-analysis; of the nearest known release: {reason}",
+        role=role, version=version, reason=found.reason,
+    )  # fmt: skip
+    return _Ignored("unknown_release", reason)
 
 
 def _elsewhere_in_values(settings: Settings, path: str) -> _Ignored | None:
@@ -180,6 +195,8 @@ def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignore
     reader = message("the Rust client") if role in CLIENT_ROLES else message("the {role}", role=role)
     never = all(era.ignored for era in item.eras)
     version = settings.versions.get(role)
+    if version is not None:
+        version = known_release("client" if role in CLIENT_ROLES else "server", version) or version
     if version is None:
         reason = message("{reader} ignores it: {reason}", reader=reader, reason=item.eras[-1].ignored or "")
         return _Ignored("never_read", reason) if never else None
@@ -240,9 +257,16 @@ def _shortened(settings: Settings, value: Value) -> _Ignored | None:
     return _Ignored("reverse", reason)
 
 
-def _unknown_name(role: str, key: str, *, in_values: bool = False) -> _Ignored | None:
+def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = False) -> _Ignored | None:
     if is_known_key(role, key) or is_chart_only(key):
         return None
+    line: Line = "client" if role in CLIENT_ROLES else "server"
+    version = settings.versions.get(role)
+    if version is not None and not is_known(line, version):
+        reason = message(
+            "not known to this version of dfly-analysis, nor is {role} {version}", role=role, version=version
+        )
+        return _Ignored("unknown_release", _with_nearest(reason, role, key))
     expected = suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():
         return _Ignored("misspelt", message("keys are case-sensitive; write {key}", key=expected[0]))
@@ -251,13 +275,17 @@ def _unknown_name(role: str, key: str, *, in_values: bool = False) -> _Ignored |
     if expected:
         names = join(expected, message(" or "))
         return _Ignored("misspelt", message("no component reads it; did you mean {keys}?", keys=names))
-    text = message("no known release of the {role} reads this key, and unknown keys are silently ignored", role=role)
+    text = message(
+        "not known to this version of dfly-analysis: no known release of the {role} reads this key", role=role
+    )
     if role not in GO_ROLES:
         text = message("{text} (keys are case-sensitive)", text=text)
+    return _Ignored("unknown", _with_nearest(text, role, key))
+
+
+def _with_nearest(text: Message, role: str, key: str) -> Message:
     near = nearest_keys(role, key)
-    return _Ignored(
-        "unknown", message("{text}; nearest names: {names}", text=text, names=join(near, ", ")) if near else text
-    )
+    return message("{text}; nearest names: {names}", text=text, names=join(near, ", ")) if near else text
 
 
 def _elsewhere(role: str, key: str, *, in_values: bool) -> Message | None:
@@ -335,7 +363,7 @@ def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Val
         return shortened
     item = find_key(role, key)
     if item is None:
-        return _unknown_name(role, key)
+        return _unknown_name(settings, role, key)
     twin = next((name for name in item.spellings if name != item.key and name in file.values), None)
     if twin is not None and "Threshold" in key:
         text = message("the file sets it under the name {name} too, and both names in one file are rejected", name=twin)
@@ -343,4 +371,5 @@ def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Val
     found = _without_effect(settings, role, item) if item.eras and not item.chart_runs else None
     if found is None or found.kind == "not_passed_on":
         return None
-    return found if found.kind == "never_read" or settings.versions.get(role) is not None else None
+    certain = found.kind == "never_read" or settings.versions.get(role) is not None
+    return _of_known_release(settings, role, found) if certain else None

@@ -208,7 +208,7 @@ class Settings:
             if found and era and version:
                 component = "client" if role in CLIENT_ROLES else role
                 source = message(
-                    "{component} {version} (binary)", component=component, version=_as_known(found.line, version)
+                    "{component} {version} (binary)", component=component, version=as_known(found.line, version)
                 )
                 return (Setting(name, role, host, era.default, "binary", source, found.helm_path),)
         return ()
@@ -254,7 +254,7 @@ class Settings:
         version = self.versions.get(role)
         if role not in CLIENT_ROLES or version is None:
             return ()
-        source = message("{component} {version} (binary)", component="client", version=_as_known("client", version))
+        source = message("{component} {version} (binary)", component="client", version=as_known("client", version))
         return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), "binary", source),)
 
 
@@ -314,7 +314,7 @@ def _belongs(key: str, role: str) -> bool:
 def _charts(named: str | None, versions: Mapping[str, str | None], user: UserValues) -> tuple[tuple[str, ...], str]:
     """Return the chart named, or for Helm values those that ship the client of these versions, else the nearest; and the same in words."""
     if named is not None:
-        return (named,), message("chart {version}", version=_as_known("chart", named))
+        return (named,), message("chart {version}", version=as_known("chart", named))
     images = {role: version for role in (*CLIENT_ROLES, "scheduler") if (version := versions.get(role))}
     clients = {role: version for role, version in images.items() if role in CLIENT_ROLES}
     if not user.is_chart_values or not clients:
@@ -351,7 +351,8 @@ def _tag(user: UserValues, role: str) -> str | None:
     return written if written and known_release(line, written) else None
 
 
-def _as_known(line: Line, version: str) -> str:
+def as_known(line: Line, version: str) -> str:
+    """Return a release as text, with the nearest known one that it is read as where it is not known."""
     known = known_release(line, version)
     if known is None or parse_version(known) == parse_version(version):
         return version

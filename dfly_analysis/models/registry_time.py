@@ -47,6 +47,10 @@ class RegistryFit(Fit):
     def attempts(self) -> Attempts:
         return self.quick.attempts
 
+    def seen_s(self, size_bytes: float) -> float | None:
+        """Return the longest time seen, as `DurationFit.seen_s`."""
+        return self.clients.seen_s(size_bytes)
+
     def quantile(self, size_bytes: float, p: float, level: float = 0.95) -> Interval:
         """Return the time (s) within which the registry alone sends a share ``p`` of pieces, as `DurationFit.quantile`."""
         one, other = self.quick.quantile(size_bytes, p, level), self.slow.quantile(size_bytes, p, level)

@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
-from dfly_analysis.recommendation.context import RecommendationContext, release_assumed
+from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.piece_timeout import required_timeouts
 from dfly_analysis.recommendation.recommendations import Advice, Item
 from dfly_analysis.units import format_size, parse_size
@@ -84,8 +85,8 @@ def make_context(
     size_bytes, notes = _size(dataset, size)
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
     context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
-    if context.client_version is None:
-        notes = (*notes, release_assumed())
+    if (note := release_note(context.client_version)) is not None:
+        notes = (*notes, note)
     context = replace(context, needs=required_timeouts(context))
     return replace(context, reduced_concurrency=find_reduced_concurrency(context)), notes
 

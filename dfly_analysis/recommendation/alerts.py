@@ -165,7 +165,7 @@ def _values(
 
 def _failure_bound(advice: Advice, predicted: Prediction | None) -> dict[str, str] | Message:
     """Return the share of layers that may fail, and for the tests how many of 600 an hour are above and below it."""
-    rate = (predicted.then or predicted.now) if predicted is not None else None
+    rate = (predicted.pieces_then or predicted.pieces_now) if predicted is not None else None
     target, size = advice.target_failure_rate, format_size(advice.size_bytes)
     if rate is None:
         bound, basis = target, message("no distribution is fitted, so this is the requested target")

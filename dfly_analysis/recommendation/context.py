@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
-from dfly_analysis.catalog.releases import parse_version, releases
+from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.setting import Setting
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.messages import Message, message
+from dfly_analysis.messages import message
 from dfly_analysis.models import CapacityFit, DurationFit, LayerShape
 
 CLIENT_ROLES = ("seedClient", "client")
@@ -25,12 +25,6 @@ COLLECT_DURATIONS = message("client logs with piece start and finish lines (leve
 # The fit asks for more; timeouts were seen, but there is no fit; the target is met; nothing timed out; only the disagreement of distributions
 # asks for more; more than is sensible would be needed; no fit; the role fetched nothing that the timeout covers; no value is known.
 Verdict = Literal["raise", "thumb", "meets", "no_timeout", "step", "ceiling", "not_fitted", "idle", "unknown_value"]
-
-
-def release_assumed() -> Message:
-    """Return the note that the client's release is not known, and which one counts instead."""
-    newest = releases("client")[-1]
-    return message("the client's release is not known, {release} is assumed (set --client or --chart)", release=newest)
 
 
 def round_gib(size_bytes: float, steps: Sequence[tuple[float, int]]) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from dfly_analysis import units
 from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.errors import DflyError
-from dfly_analysis.estimates import Interval, NotFitted, wilson
+from dfly_analysis.estimates import FACTOR, Interval, NotFitted, wilson
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import CapacityFit, DurationFit
 from dfly_analysis.quantities import interval_text
@@ -144,9 +144,9 @@ def _link(context: Context) -> Iterator[Estimate]:
         )  # fmt: skip
         yield _estimate(what, band, "B/s", "measured", "medium" if sure else "low", because, _CHECK)
     rate, alone = carried / usual, capacity.params[0]
-    because = message(
-        "with {n:.0f} pieces in flight on average; a single piece would have {rate}", n=usual, rate=format_rate(capacity.rate_alone_bps)
-    )  # fmt: skip
+    because = message("with {n:.0f} pieces in flight on average", n=usual)
+    if capacity.rate_alone_bps <= FACTOR * rate:
+        because = message("with {n:.0f} pieces in flight on average; a single piece would have {rate}", n=usual, rate=format_rate(capacity.rate_alone_bps))  # fmt: skip
     own = Interval(rate, rate * alone.low / alone.value, rate * alone.high / alone.value)
     what = message("rate of one piece among the others in flight")
     yield _estimate(what, own, "B/s", "measured", "high" if capacity.n >= _FEW else "medium", because)
@@ -168,7 +168,8 @@ def _demand(context: Context) -> Iterator[Estimate]:
     if isinstance(capacity, CapacityFit) and capacity.shared:
         band = capacity.bandwidth_bps
         allowed = (x / (MARGIN * demanded) for x in (band.value, band.low, band.high))
-        layers = Interval(*(max(1.0, math.floor(x)) if math.isfinite(x) else math.inf for x in allowed))
+        seen = math.ceil(capacity.goodness["most_in_flight"] / max(1, context.pieces_in_flight(_ROLE) or 1))
+        layers = Interval(*(max(1.0, math.floor(x)) if math.isfinite(x) else math.inf for x in allowed)).up_to(seen)
         sure = isinstance(context.duration_fit("source", _ROLE), DurationFit) and band.low > demanded
         because = message(
             "the bandwidth over {margin:g} times what one layer demands at {timeout}; `dfly-analysis plan-preheat` also considers the time",

@@ -377,4 +377,6 @@ def _no_timeout_text(context: Context, need: Requirement) -> Message:
     causes = format_list(shares or [context.diagnosis.primary_cause or message("unknown")], limit=20)
     role = TITLES[need.role]
     text = message("no failed task of a {role} timed out, so a longer timeout does not help", role=role)
+    if context.failed_tasks(TIMEOUT):  # by another timeout, or at another role
+        text = message("no failed task of a {role} ran into this timeout, so a longer one does not help", role=role)
     return join([text, message("causes: {causes}", causes=causes)], "; ")

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED, MIN_LAYER_BYTES, PIECE_CAUSES
 from dfly_analysis.estimates import Interval
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
 from dfly_analysis.recommendation.context import PIECE, WRITE
 from dfly_analysis.recommendation.recommendations import Advice
@@ -33,6 +34,32 @@ class NoPrediction:
 
 
 @dataclass(frozen=True)
+class UncoveredFailures:
+    """Layers of a run that failed in a way that the durations and endings of pieces do not show, so that no fit covers it."""
+
+    failed: int
+    total: int
+
+    @property
+    def text(self) -> Message:
+        return message(
+            "{failed:,} of {total:,} layers of this run failed in another way than by a piece, which the durations of pieces do not show, so the failure rate is not predicted",
+            failed=self.failed, total=self.total,
+        )  # fmt: skip
+
+
+def uncovered_failures(dataset: Dataset, role: str = ROLE) -> UncoveredFailures | None:
+    """Return the failed layers of a role that no fit of pieces covers; None where there is none."""
+    layers = (
+        f"role = ? AND coalesce(size_bytes, {MIN_LAYER_BYTES}) >= {MIN_LAYER_BYTES} AND (outcome = 'ok' OR {FAILED})"
+    )
+    uncovered = f"{FAILED} AND coalesce(cause, 'unknown') NOT IN {PIECE_CAUSES}"
+    query = f"SELECT count(*) FILTER ({uncovered}), count(*) FROM tasks WHERE {layers}"  # noqa: S608 - the package's own names
+    failed, total = dataset.rows(query, [role])[0]
+    return UncoveredFailures(failed, total) if failed else None
+
+
+@dataclass(frozen=True)
 class Prediction:
     """How often a layer from the source fails on a seed client, as rates from 0 to 1; None where not known."""
 
@@ -49,13 +76,20 @@ class Prediction:
     longest_observed_s: float | None  # time of a piece
     timeout_now_s: float | None
     timeout_then_s: float | None  # as `then`: None where nothing changes
-    now: Interval | None = None
+    now: Interval | None = None  # None too where layers failed in a way that the fit does not cover
     then: Interval | None = None
     then_timeouts: Interval | None = None  # by timeouts only
+    pieces_now: Interval | None = None  # by timeouts and errors of pieces, whatever else failed
+    pieces_then: Interval | None = None
+    withheld: Message | None = None  # why neither `now` nor `then` is known
 
     @property
     def layer(self) -> LayerShape:
         return LayerShape(self.size_bytes, self.piece_bytes, self.slots, self.passes, self.siblings_cancelled)
+
+    def without_rates(self, why: Message) -> Self:
+        """Return the prediction without a failure rate for any cause, and why."""
+        return replace(self, now=None, then=None, withheld=why)
 
     def rate(self, fits: Mapping[str, Any], timeout_s: float, *, competing: bool = True) -> Interval:
         """Return the share of such layers that fail at another timeout in seconds, by timeouts alone unless competing risks count."""
@@ -83,11 +117,11 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         largest_observed_bytes=float(attempts.size_bytes[attempts.event].max()),
         longest_observed_s=fits[name].extrapolates_beyond_s,
     )  # fmt: skip
-    now = bare.rate(fits, now_s) if now_s else None
-    if not then_s:
-        return replace(bare, now=now)
-    then, alone = (bare.rate(fits, then_s, competing=competing) for competing in (True, False))
-    return replace(bare, now=now, then=then, then_timeouts=alone)
+    now, then = (bare.rate(fits, time) if time else None for time in (now_s, then_s))
+    alone = bare.rate(fits, then_s, competing=False) if then_s else None
+    uncovered = uncovered_failures(dataset)
+    found = replace(bare, pieces_now=now, pieces_then=then, then_timeouts=alone)
+    return found.without_rates(uncovered.text) if uncovered else replace(found, now=now, then=then)
 
 
 def _timeouts(dataset: Dataset, advice: Advice) -> tuple[float | None, float | None]:

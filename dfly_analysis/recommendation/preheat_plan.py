@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, message
 from dfly_analysis.recommendation import preheat_jobs
 from dfly_analysis.recommendation import transfer_times as transfers
-from dfly_analysis.recommendation.context import PIECE
+from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE
 from dfly_analysis.recommendation.manifest import Layer, Manifest, total_bytes
+from dfly_analysis.recommendation.prediction import ROLE, uncovered_failures
 from dfly_analysis.recommendation.preheat_jobs import PlannedCheck
 from dfly_analysis.recommendation.transfer_times import ENDS, Link, Links, any_failure, makespan
 from dfly_analysis.units import format_duration, format_share, format_size
@@ -80,6 +81,12 @@ class PreheatPlan:
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
 
+    def without_failures(self, why: Message) -> Self:
+        """Return the plan without failure rates of the preheat, and a warning why."""
+        stages = tuple(replace(stage, failure=None, largest_failure=None) for stage in self.stages)
+        degrees = tuple(replace(one, failure=None) for one in self.degrees)
+        return replace(self, stages=stages, degrees=degrees, warnings=(why, *self.warnings))
+
     @property
     def time(self) -> Interval | None:
         return _sum([stage.time for stage in self.stages])
@@ -102,6 +109,10 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     `target_failure_rate` is that of the whole preheat, 0 to 1.
     """
     links = transfers.find_links(settings, dataset, fits, dict(rates or {}))
+    uncovered = {}
+    if dataset is not None:
+        uncovered = {role: found for role in CLIENT_ROLES if (found := uncovered_failures(dataset, role))}
+        links = links.without_failures(source=ROLE in uncovered, pulls="client" in uncovered)
     if dataset is not None:
         query = """
             SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
@@ -120,7 +131,7 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
         manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
         pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
         checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s)),
-        warnings=tuple(_warnings(manifest, evaluated, links.source, api)),
+        warnings=(*(one.text for one in uncovered.values()), *_warnings(manifest, evaluated, links.source, api)),
     )  # fmt: skip
 
 
@@ -230,10 +241,20 @@ def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
     layers = tuple(layer for stage in stages for layer in stage.layers)
     first, unpack = stages[0].layers if stages else (), links.unpack_s(layers)
     unpacked = Interval(unpack, unpack, unpack) if unpack is not None else None
+    network: tuple[Interval | None, Interval | None] = (None, None)
     for case, link in (("nothing preheated", links.origin), ("on a seed", links.seed), ("on the node", links.node)):
         whole, early = (_evaluate(Stage("pull", some), link, transfers.PULLED_AT_ONCE) for some in (layers, first))
-        failure = whole.failure if link is not links.node else Interval(0.0, 0.0, 0.0)
-        yield Pull(case, whole.time, _sum([whole.time, unpacked]), early.time, failure)
+        times, failure = (whole.time, early.time), whole.failure
+        if link is links.node:  # a node reads its cache at least as fast as it is filled over the network
+            times, failure = (_at_most(times[0], network[0]), _at_most(times[1], network[1])), Interval(0.0, 0.0, 0.0)
+        network = times
+        yield Pull(case, times[0], _sum([times[0], unpacked]), times[1], failure)
+
+
+def _at_most(time: Interval | None, other: Interval | None) -> Interval | None:
+    if time is None or other is None:
+        return time
+    return Interval(*(min(getattr(time, end), getattr(other, end)) for end in ENDS))
 
 
 def _jobs(manifest: Manifest, stages: Sequence[Stage], api: JobApi, scope: str, parallel: int, timeout_s: float | None) -> Iterator[Mapping[str, Any]]:  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
@@ -12,6 +12,7 @@ from dfly_analysis.config.setting import Setting, helm_path_of
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, join, message
 from dfly_analysis.quantities import figure, range_text
+from dfly_analysis.units import parse_duration, parse_size
 
 Confidence = Literal["high", "medium", "low"]
 _CURES: Mapping[str, tuple[str, ...]] = {
@@ -69,7 +70,16 @@ class Recommendation:
         helm_path = helm_path_of(current.role, key) or current.helm_path or f"{current.role}.config.{key}"
         now = Current(None if current.value is None else str(current.value), current.layer, current.source)
         because = join([in_force_text(current), *reasons], "; ")
-        return cls(key, current.role, helm_path, now, because=because, **fields)
+        made = cls(key, current.role, helm_path, now, because=because, **fields)
+        # What is needed is not known up to an end that the proposal does not reach.
+        return replace(made, high=math.inf) if made.unit != "1" and made.value < made.high < math.inf else made
+
+    @property
+    def value(self) -> float:
+        """The proposal as a number in its unit."""
+        if self.unit == "s":
+            return parse_duration(self.proposed)
+        return float(parse_size(self.proposed) if self.unit in {"bytes", "B/s"} else self.proposed)
 
     def acts_on(self, cause: str) -> bool:
         """Return whether the setting acts on a cause; a timeout only if a finding shows that it expired."""

@@ -192,7 +192,7 @@ def _limit_reasons(given: _Evidence) -> Iterator[Message]:
     if given.memory:
         yield message("processes killed for memory: {n:,}, so the need is above the limit", n=given.memory)
     if given.tasks:
-        yield message("{tasks:,} tasks failed because their process was killed", tasks=given.tasks)
+        yield message("{tasks:,} tasks had no end, because their process ended without a shutdown", tasks=given.tasks)
     if not given.memory:
         yield message("the input does not show whether memory was the reason: this is a rule of thumb")
     if given.killed_at_bytes is not None:
@@ -232,7 +232,9 @@ def _no_recommendation(given: _Evidence) -> NoRecommendation:
         reason = message("the input shows no killed process of a {role}", role=role)
         return NoRecommendation("resources", reason, _THROTTLED, given.role)
     values = {"tasks": given.tasks, "role": role}
-    reasons = [message("{tasks:,} tasks of a {role} failed because their process was killed", **values)]
+    reasons = [
+        message("{tasks:,} tasks of a {role} had no end, because their process ended without a shutdown", **values)
+    ]
     if limit is None:
         reasons += [message("the memory limit is not known"), _rule_of_thumb(given.role)]
     elif used is not None and given.spared:

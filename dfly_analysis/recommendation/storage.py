@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import NormalDist
 from typing import Any
@@ -134,15 +134,15 @@ def _changes(context: Context, demand: _Demand) -> Iterator[Recommendation]:
 
 def _change(context: Context, demand: _Demand, key: str, reasons: list[Message], **fields: Any) -> Recommendation:
     confidence = "medium" if demand.full > 1 and demand.volume_bytes is not None else "low"
-    setting, findings = context.setting(key, demand.role), context.present(_FINDING)
+    setting, findings, disk = context.setting(key, demand.role), context.present(_FINDING), demand.smallest
+    if key == VOLUME and setting.value is None and disk is not None:
+        setting = replace(setting, value=size_setting(disk.total_bytes), source=_disk_text(disk))
     return Recommendation.of(setting, key, reasons, confidence=confidence, findings=findings, **fields)
 
 
 def _volume(context: Context, demand: _Demand) -> Recommendation:
-    documented, disk, proposed = documented_sizing(demand.role), demand.smallest, round_gib(demand.needed.high, _SIZES)
+    documented, proposed = documented_sizing(demand.role), round_gib(demand.needed.high, _SIZES)
     reasons = [message("{n:,} tasks failed because a disk was full", n=demand.full)] if demand.full else []
-    if disk is not None:
-        reasons.append(_disk_text(disk))
     reasons += [
         message(
             "the busiest host received requests for {busiest}, all hosts together for {total}",

@@ -2,21 +2,22 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
+from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, measured_retry_correlation
 from dfly_analysis.messages import format_list, message
 from dfly_analysis.models import DurationFit, LayerShape, layer_failure_rate
-from dfly_analysis.recommendation.context import PIECE, WRITE, release_assumed
+from dfly_analysis.recommendation.context import PIECE, WRITE
 from dfly_analysis.recommendation.manifest import Layer
 from dfly_analysis.simulation.pipeline import SCORES, schedule
 from dfly_analysis.simulation.uncertainty import Source, time_tables
@@ -46,6 +47,7 @@ class Link:
     client: str | None  # the release that determines the length of pieces
     passes: int = 2
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION
+    predicts_failures: bool = True  # not where layers failed in a way that pieces do not show
     _cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -92,6 +94,8 @@ class Link:
 
     def layer_failure(self, size_bytes: int, concurrent_sizes: Sequence[int]) -> Interval | None:
         """Return the probability that a layer fails; without a model only that of a timeout below the even share of the link is known."""
+        if not self.predicts_failures:
+            return None
         if not size_bytes:
             return Interval(0.0, 0.0, 0.0)
         if self.timeout_s is None:
@@ -170,6 +174,13 @@ class Links:
     unpack_bps: float | None
     assumptions: tuple[str, ...]
 
+    def without_failures(self, *, source: bool, pulls: bool) -> Self:
+        """Return the links without a failure rate: of the registry to seed clients, or of the links to nodes."""
+        source_link, origin, seed = (
+            replace(link, predicts_failures=not lost) for link, lost in ((self.source, source), (self.origin, pulls), (self.seed, pulls))
+        )  # fmt: skip
+        return replace(self, source=source_link, origin=origin, seed=seed)
+
     def unpack_s(self, layers: Sequence[Layer]) -> float | None:
         """Return how long the layers are unpacked, one after another; None where a size is not known."""
         if any(layer.size_bytes is None for layer in layers):
@@ -219,8 +230,8 @@ def _link(
     number = settings.pieces_in_flight(role, origin=way).number
     slots = max(1, int(number)) if number else USUAL_SLOTS
     if way == "source":
-        if client is None:
-            notes.append(release_assumed())
+        if (note := release_note(client)) is not None:
+            notes.append(note)
         if timeout_s is None:
             notes.append(message("the piece timeout of the seed client is not known, so timeouts are not predicted"))
         else:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from dfly_analysis.catalog.job_api import job_api
 from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import MIN_LAYER_BYTES
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message, plural
@@ -22,7 +23,6 @@ from dfly_analysis.units import parse_duration
 
 MAX_LAYERS = 8
 _MAX_EXPRESSION = 120
-_MIN_LAYER_BYTES = 64 * 1024  # what is smaller is an image's configuration, or takes no time
 _BLOB = "/v2/(.+)/blobs/([a-z0-9]+:[0-9a-f]+)"
 _PIECE, _ROLE = "download.pieceTimeout", "seedClient"
 _WIDTH, _EXPECTED = 0.2, 0.05
@@ -97,7 +97,7 @@ def observed_image(dataset: Dataset) -> Manifest | None:
             SELECT coalesce(job_id, nullif(regexp_extract(url, '{_BLOB}', 1), '')) AS image,
                 nullif(regexp_extract(url, '{_BLOB}', 2), '') AS digest,
                 arg_min(size_bytes, coalesce(nanoseconds(started), 0)) AS size_bytes, min(started) AS started
-            FROM tasks WHERE url IS NOT NULL AND size_bytes >= {_MIN_LAYER_BYTES}
+            FROM tasks WHERE url IS NOT NULL AND size_bytes >= {MIN_LAYER_BYTES}
             GROUP BY ALL HAVING image IS NOT NULL AND digest IS NOT NULL
         ), largest AS (
             SELECT * FROM blob WHERE image = (SELECT image FROM blob GROUP BY 1 ORDER BY sum(size_bytes) DESC, 1 LIMIT 1)
@@ -109,16 +109,21 @@ def observed_image(dataset: Dataset) -> Manifest | None:
     return Manifest("the run", tuple(Layer(digest, int(size)) for digest, size in layers)) if layers else None
 
 
-def preheat_of(dataset: Dataset, fits: Mapping[str, Any]) -> MultiInputView:
-    """Show how the observed image is best preheated, and what that saves a node."""
+def plan_of(dataset: Dataset, fits: Mapping[str, Any]) -> PreheatPlan | str:
+    """Plan the preheat of the observed image, or say why there is no plan."""
     manifest = observed_image(dataset)
     if manifest is None:
-        empty = message("The input names no layers of an image. To plan a preheat from a manifest, run `dfly-analysis plan-preheat MANIFEST --from LOGS`.")  # fmt: skip
-        return MultiInputView((TableView((), (), empty=empty),))
+        return message("The input names no layers of an image. To plan a preheat from a manifest, run `dfly-analysis plan-preheat MANIFEST --from LOGS`.")  # fmt: skip
     try:
-        plan = plan_preheat(manifest, settings=dataset.settings, dataset=dataset, fits=fits)
+        return plan_preheat(manifest, settings=dataset.settings, dataset=dataset, fits=fits)
     except DflyError as problem:
-        return MultiInputView((TableView((), (), empty=problem.message),))
+        return problem.message
+
+
+def preheat_of(plan: PreheatPlan | str) -> MultiInputView:
+    """Show how the observed image is best preheated, and what that saves a node."""
+    if isinstance(plan, str):
+        return MultiInputView((TableView((), (), empty=plan),))
     return MultiInputView((_stages(plan), _degrees(plan), _pulls(plan)))
 
 
@@ -134,10 +139,11 @@ def _stages(plan: PreheatPlan) -> TableView:
     )  # fmt: skip
     layers = plural("{n} layer", "{n} layers", len(plan.manifest.layers))
     notes = (
-        message("Observed image: {layers}, {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
+        *(message("{warning}.", warning=one) for one in plan.warnings),
+        message("Observed image: {layers} of at least 64 KiB, the largest of them; {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
         message("The logs do not show which layers start-up needs. The first layers, up to a tenth of the image, are assumed."),
     )  # fmt: skip
-    headings = Heading.row("Stage", "Layers", "Size", "Duration", "Failure rate of a layer", numbers=range(1, 5))
+    headings = Heading.row("Stage", "Layers", "Size", "Duration", "A layer fails", numbers=range(1, 5))
     return TableView(headings, rows, caption=message("Preheat in stages"), notes=notes)
 
 
@@ -152,7 +158,7 @@ def _degrees(plan: PreheatPlan) -> TableView:
     notes = (
         message("The smallest concurrency that is nearly as fast as the fastest is chosen. The last column divides the piece timeout by the time of a piece at an even share of the bandwidth: below 3, slow pieces time out."),
     )  # fmt: skip
-    headings = Heading.row("Concurrent layers", "Duration", "Failure rate of a layer", "Timeout / time at even share", numbers=range(1, 4))  # fmt: skip
+    headings = Heading.row("Concurrent layers", "Duration", "A layer fails", "Timeout / time at even share", numbers=range(1, 4))  # fmt: skip
     return TableView(headings, rows, caption=message("Concurrent layers"), notes=notes)
 
 
@@ -171,7 +177,7 @@ def _pulls(plan: PreheatPlan) -> TableView:
         for one in plan.pulls
     )
     notes = (message("The unpacking speed is assumed; set it with `dfly-analysis plan-preheat --unpack-rate`."),)
-    headings = Heading.row("Before the pull", "Pull", "Pull and unpacking", "Start-up layers", "Failure rate of a layer", numbers=range(1, 5))  # fmt: skip
+    headings = Heading.row("Before the pull", "Pull", "Pull and unpacking", "Start-up layers", "A layer fails", numbers=range(1, 5))  # fmt: skip
     return TableView(headings, rows, caption=message("Pull and start on a node"), notes=notes)
 
 

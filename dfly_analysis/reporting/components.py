@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dfly_analysis.messages import Message, is_translated, message, plural, translate
-from dfly_analysis.quantities import figure, range_text
+from dfly_analysis.quantities import figure, interval_text, range_text
 from dfly_analysis.reporting.labels import (
     CAUSES,
     CONFIDENCES,
@@ -48,7 +48,7 @@ def templates(lang: str = "en") -> Environment:
     result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang), "plural": plural,
-        "gettext": lambda text: translate(text, lang), "range_text": range_text, "moment": moment, "duration": readable_duration,
+        "gettext": lambda text: translate(text, lang), "range_text": range_text, "interval_text": interval_text, "moment": moment, "duration": readable_duration,
         "lang": lang, "causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES,
         "confidences": CONFIDENCES, "severities": SEVERITIES,
     }  # fmt: skip

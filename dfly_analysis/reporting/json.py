@@ -20,7 +20,11 @@ SCHEMA_VERSION = 1
 
 
 def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
-    """Shape a diagnosis and the coverage: ``primary_cause``, ``causes``, ``findings``, ``coverage``."""
+    """Shape a diagnosis and the coverage, and what it states with its support: see `Statement`."""
+    from dfly_analysis.reporting.consistency import reconcile
+    from dfly_analysis.reporting.statements import statements_of_diagnosis
+
+    found, contradictions = reconcile(tuple(statements_of_diagnosis(dataset, findings)))
     return _object(
         schema_version=SCHEMA_VERSION,
         primary_cause=findings.primary_cause,
@@ -31,6 +35,8 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
         causes=findings.causes,
         findings=findings,
         coverage=coverage_json(dataset.coverage),
+        statements=found,
+        contradictions=contradictions,
     )
 
 

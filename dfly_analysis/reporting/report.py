@@ -15,9 +15,11 @@ from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
 from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict, source_fit
+from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import advice_views, plots, size_explorer, views
+from dfly_analysis.reporting import advice_views, plots, size_explorer, statements, views
 from dfly_analysis.reporting.components import Listing, TableView, View
+from dfly_analysis.reporting.consistency import Contradiction, reconcile
 from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn
 from dfly_analysis.reporting.json import (
     SCHEMA_VERSION,
@@ -30,6 +32,7 @@ from dfly_analysis.reporting.json import (
     settings_json,
 )
 from dfly_analysis.reporting.provenance import listing_of, manifest_with, provenance_of, write_listed
+from dfly_analysis.reporting.statements import Statement
 from dfly_analysis.reporting.summary import give_verdict
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
 from dfly_analysis.simulation import WhatIf, simulate
@@ -67,8 +70,50 @@ class Report:
 
     @cached_property
     def prediction(self) -> Prediction | NoPrediction:
-        """How often a layer of the requested size fails, under the settings in force and the proposed ones."""
-        return predict(self.dataset, self.fits, self.advice)
+        """How often a layer of the requested size fails, under the settings in force and the proposed ones; as far as the run agrees."""
+        found = predict(self.dataset, self.fits, self.advice)
+        denied = self._contradictions(self._of_prediction(found))
+        return found.without_rates(denied[0].known) if denied and isinstance(found, Prediction) else found
+
+    @cached_property
+    def plan(self) -> PreheatPlan | str:
+        """How the observed image is best preheated, as far as the run agrees; or why there is no plan."""
+        found = advice_views.plan_of(self.dataset, self.fits)
+        denied = self._contradictions(tuple(statements.statements_of_plan(found)))
+        known = [one.known for one in denied if one.statement.startswith("plan.")]
+        return found.without_failures(known[0]) if known and not isinstance(found, str) else found
+
+    @cached_property
+    def _diagnosis_statements(self) -> tuple[Statement, ...]:
+        return tuple(statements.statements_of_diagnosis(self.dataset, self.findings))
+
+    def _of_prediction(self, found: Prediction | NoPrediction) -> tuple[Statement, ...]:
+        n = getattr(self.fits.get(getattr(found, "fit", "")), "n", 0)
+        return tuple(statements.statements_of_prediction(found, n))
+
+    def _contradictions(self, some: tuple[Statement, ...]) -> list[Contradiction]:
+        """Return the contradictions of some statements with the diagnosis."""
+        found = reconcile((*self._diagnosis_statements, *some))[1]
+        names = {one.id for one in some}
+        return [one for one in found if one.statement in names]
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """Everything the report states, each with what it rests on; a statement that contradicts another is replaced by what is known."""
+        return self._reconciled[0]
+
+    @cached_property
+    def contradictions(self) -> tuple[Contradiction, ...]:
+        """The statements that were replaced, and why."""
+        return self._reconciled[1]
+
+    @cached_property
+    def _reconciled(self) -> tuple[tuple[Statement, ...], tuple[Contradiction, ...]]:
+        return reconcile((
+            *self._diagnosis_statements, *statements.statements_of_settings(self.dataset), *statements.statements_of_fits(self.fits),
+            *self._of_prediction(self.prediction), *statements.statements_of_advice(self.advice, self._diagnosis_statements[0].support[0]),
+            *statements.statements_of_plan(self.plan), *statements.statements_of_replay(self.whatif),
+        ))  # fmt: skip
 
     @cached_property
     def whatif(self) -> WhatIf | NotFitted:
@@ -109,7 +154,7 @@ class Report:
     )
     preheat_plan = Part(
         "Stages, layers in parallel, and pulls of the image that was seen, with and without a preheat.",
-        lambda of: advice_views.preheat_of(of.dataset, of.fits),
+        lambda of: advice_views.preheat_of(of.plan),
     )
     replay = Part(
         "What was observed in the run, and what its own settings and the proposed ones predict.",
@@ -182,6 +227,8 @@ class Report:
             "recommend": recommend_json(self.advice),
             "prediction": plain_json(prediction),
             "whatif": whatif_json(self.whatif),
+            "statements": plain_json(self.statements),
+            "contradictions": plain_json(self.contradictions),
             "settings": settings_json(self.dataset),
             "data_quality": {
                 "coverage": coverage_json(self.dataset.coverage),

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.dataset.dataset import FAILED, FALSE_SUCCESS, PIECE_CAUSES
 from dfly_analysis.diagnosis.evidence import message_of
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import Message, message, plural
@@ -18,8 +18,6 @@ from dfly_analysis.reporting.json import coverage_json
 from dfly_analysis.reporting.labels import CAUSES, common_folder
 from dfly_analysis.units import format_duration, format_size
 
-FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
-"""Condition on `jobs`: the job reports success while layers are missing."""
 MAX_PROBLEMS = 3
 _LINE_CHARS = 240
 _WIDE_FACTOR = 1.5
@@ -48,7 +46,7 @@ class Verdict(View):
     folder: str
     diagnosis: Diagnosis
     most: ClassVar[int] = 3
-    modelled_causes: ClassVar[tuple[str, ...]] = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")  # fmt: skip
+    modelled_causes: ClassVar[tuple[str, ...]] = PIECE_CAUSES
 
     @property
     def tone(self) -> str:
@@ -156,8 +154,8 @@ def _job_warnings(dataset: Dataset) -> list[str]:
         who = message("All {n:,} jobs report SUCCESS", n=n)
     else:
         who = plural("{n} of {total:,} jobs reports SUCCESS", "{n} of {total:,} jobs report SUCCESS", claims, total=n)
-    layers, jobs = plural("{n} layer", "{n} layers", int(missing or 0)), plural("{n} job", "{n} jobs", n_false)
-    return [message("{who}, but {layers} of {jobs} are missing. Count the layers; do not rely on the state of the job.", who=who, layers=layers, jobs=jobs)]  # fmt: skip
+    blobs, jobs = plural("{n} blob", "{n} blobs", int(missing or 0)), plural("{n} job", "{n} jobs", n_false)
+    return [message("{who}, but {blobs} (layers and image configurations) of {jobs} are missing. Count the blobs; do not rely on the state of the job.", who=who, blobs=blobs, jobs=jobs)]  # fmt: skip
 
 
 def _extrapolation_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:

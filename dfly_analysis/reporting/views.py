@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dfly_analysis.config.ignored_keys import ignored_paths
-from dfly_analysis.config.setting import KEYS_THAT_MATTER
+from dfly_analysis.config.resolve import as_known
+from dfly_analysis.config.setting import CLIENT_ROLES, KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.dataset.dataset import FAILED
+from dfly_analysis.dataset.dataset import FAILED, FALSE_SUCCESS
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import join, message, plural, replace_in
@@ -25,7 +26,6 @@ from dfly_analysis.reporting.labels import (
     remark,
     text_of,
 )
-from dfly_analysis.reporting.summary import FALSE_SUCCESS
 
 MAX_ROWS = 100
 MAX_FILES = 200
@@ -110,7 +110,7 @@ def settings_of(dataset: Dataset) -> TableView:
         who = message("{role} {host}", role=role, host=record.host) if record.host else role
         source = replace_in(record.source, folder, "") if folder and folder in record.source else record.source
         rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
-    versions = join([message("{role} {version}", role=ROLES[role], version=text) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
+    versions = join([message("{role} {version}", role=ROLES[role], version=as_known("client" if role in CLIENT_ROLES else "server", text)) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
     notes = [
         message("Versions: {versions}.", versions=versions)
         if versions
@@ -130,7 +130,7 @@ def parameters_of(parameters: Mapping[str, Any]) -> TableView:
 
 def jobs_of(dataset: Dataset) -> TableView:
     """Show the state of preheat jobs against the layers that arrived."""
-    headings = Heading.row("Job", "State", "Scope", "Layers", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
+    headings = Heading.row("Job", "State", "Scope", "Blobs", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
     rows = tuple(
@@ -138,12 +138,12 @@ def jobs_of(dataset: Dataset) -> TableView:
             text_of(job.job_id)[:12],
             *map(text_of, (job.state, job.scope, job.layers, job.succeeded, job.failed)),
             moment(job.created),
-            message("reports success, but layers are missing") if job.contradicted else remark(job.error),
+            message("reports success, but blobs are missing") if job.contradicted else remark(job.error),
         )
         for job in jobs.itertuples()
     )
     notes = [
-        plural("{n} of {total:,} jobs has state SUCCESS although layers are missing.", "{n} of {total:,} jobs have state SUCCESS although layers are missing.", n_false, total=n)
+        plural("{n} of {total:,} jobs has state SUCCESS although blobs are missing.", "{n} of {total:,} jobs have state SUCCESS although blobs are missing.", n_false, total=n)
     ] if n_false else []  # fmt: skip
     notes += [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
     return TableView(headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager."))  # fmt: skip

@@ -165,9 +165,22 @@ def run_rows(found: WhatIf) -> list[Row]:
     if now is None or then is None or observed is None:
         return []
     failed = message("{failed} of {n}", failed=observed.failed, n=observed.n_layers)
+    # Where layers failed in another way than by a piece, the simulation does not cover how many fail.
+    failures = (
+        []
+        if observed.left_out
+        else [
+            (message("failed layers"), failed, _count(now.failed), _count(then.failed)),
+            (
+                message("failure rate of a layer"),
+                share(observed.failure_rate),
+                share(now.failure_rate),
+                share(then.failure_rate),
+            ),
+        ]
+    )
     return [
-        (message("failed layers"), failed, _count(now.failed), _count(then.failed)),
-        (message("failure rate of a layer"), share(observed.failure_rate), share(now.failure_rate), share(then.failure_rate)),
+        *failures,
         (message("failure rate of an attempt at a piece"), share(observed.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
         (message("median duration of a layer"), figure(observed.layer_time_s, "s"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
         (message("duration of the run"), figure(observed.makespan_s, "s"), _seconds(now.makespan_s), _seconds(then.makespan_s)),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfly_analysis.catalog.piece_length_rules import concurrency_key, piece_length_bytes, piece_rules
-from dfly_analysis.catalog.releases import releases
+from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
@@ -170,8 +170,8 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     then = setting_changes.with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
     notes = list(ignored.values())
-    if version is None:
-        notes.append(message("the client's release is not known, {release} is assumed", release=releases("client")[-1]))
+    if (note := release_note(version)) is not None:
+        notes.append(note)
     case = _Simulation(role, version, uncertainty.uncertain_axes(source, same_load=same_load), seed, copies)
     return _answer(case, source, dataset, question, parsed, (now, then), notes)
 
@@ -272,7 +272,8 @@ def _agreement(run: SimulationResult, workload: Workload) -> tuple[Agreement, ..
         Agreement(message("median duration of a layer"), "s", run.layer_time_s, observed.layer_time_s),
         Agreement(message("duration of the run"), "s", run.makespan_s, observed.makespan_s),
     ]
-    return tuple(one for one in result[: 3 if every == 1 else 2] if np.isfinite(one.observed))
+    compared = result[1 if observed.left_out else 0 : 3 if every == 1 else 2]
+    return tuple(one for one in compared if np.isfinite(one.observed))
 
 
 def _notes(source: Source, question: Question, workload: Workload | None) -> Iterator[str]:
@@ -288,7 +289,9 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
         yield message("the run has very many pieces: one of {n} layers is simulated", n=workload.every)
     if workload.observed.left_out:
         n = workload.observed.left_out
-        yield message("{n:,} failed layers are ignored, because they did not fail by a failed piece", n=n)
+        yield message(
+            "{n:,} layers failed in another way than by a failed piece, so how many layers fail is not predicted", n=n
+        )
     if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:
         size = format_size(workload.largest_bytes)
         yield message("extrapolated: the largest layer in the run has {size}", size=size)

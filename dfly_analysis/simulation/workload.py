@@ -8,10 +8,10 @@ import numpy as np
 
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import FAILED, MIN_LAYER_BYTES, PIECE_CAUSES
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.simulation.pipeline import Array, Index, Layers
 
-_SMALLEST_LAYER_BYTES = 64 << 10
 _SOON_S, _UNLIMITED = 1.5, 3
 _MAX_PIECES = 6_000
 _CLASSES_A_DOUBLING = 2
@@ -20,10 +20,10 @@ _CLASSES_A_DOUBLING = 2
 _FETCHES = f"""
     WITH first_fetches AS (
         SELECT coalesce(host, '?') AS host, started, ended, outcome, size_bytes, coalesce(nullif(piece_bytes, 0), 0) AS piece_bytes,
-            outcome = 'ok' OR coalesce(cause IN ('timeout_too_short', 'network_instability', 'origin_registry', 'storage_io'), false) AS modelled
+            outcome = 'ok' OR coalesce(cause IN {PIECE_CAUSES}, false) AS modelled
         FROM tasks
         WHERE role = $1 AND outcome IN ('ok', 'failed') AND started IS NOT NULL AND ended IS NOT NULL
-            AND size_bytes >= {_SMALLEST_LAYER_BYTES} AND coalesce(origin, '') != 'local' AND (role != 'seedClient' OR coalesce(origin, '') != 'parent')
+            AND size_bytes >= {MIN_LAYER_BYTES} AND coalesce(origin, '') != 'local' AND (role != 'seedClient' OR coalesce(origin, '') != 'parent')
         QUALIFY row_number() OVER (PARTITION BY task_id, tasks.host ORDER BY started, log_path, log_line) = 1
     ), fetches AS (
         SELECT *, (nanoseconds(started) - min(nanoseconds(started)) OVER ()) / 1e9 AS start_s,
@@ -129,11 +129,11 @@ def _rows(dataset: Dataset, query: str, *parameters: str | int) -> list[tuple[An
 
 def _observed(dataset: Dataset, role: str) -> Observed | None:
     query = """
-        SELECT count(*) FILTER (modelled), count(*) FILTER (modelled AND outcome != 'ok'), count(*) FILTER (NOT modelled),
+        SELECT count(*) FILTER (modelled), count(*) FILTER (modelled AND outcome != 'ok'),
             median((nanoseconds(ended) - nanoseconds(started)) / 1e9) FILTER (modelled),
             (max(nanoseconds(ended)) FILTER (modelled) - min(nanoseconds(started)) FILTER (modelled)) / 1e9
         FROM first_fetches"""
-    n, failed, left_out, layer_time_s, makespan_s = _rows(dataset, query, role)[0]
+    n, failed, layer_time_s, makespan_s = _rows(dataset, query, role)[0]
     if not n:
         return None
     attempts = """
@@ -141,4 +141,6 @@ def _observed(dataset: Dataset, role: str) -> Observed | None:
         WHERE role = ? AND origin = 'source' AND outcome IN ('ok', 'timeout', 'reset', 'storage', 'origin')
             AND NOT coalesce(successes_not_logged, false)"""
     failing, ended = dataset.rows(attempts, [role])[0]
+    lost = f"{FAILED} AND coalesce(cause, 'unknown') NOT IN {PIECE_CAUSES} AND coalesce(size_bytes, {MIN_LAYER_BYTES}) >= {MIN_LAYER_BYTES}"
+    left_out = dataset.rows(f"SELECT count(*) FROM tasks WHERE role = ? AND {lost}", [role])[0][0]  # noqa: S608 - constants
     return Observed(n, failed, wilson(failed, n), wilson(failing, ended), layer_time_s, makespan_s, left_out)

@@ -75,7 +75,7 @@ def test_the_verdict_predicts_with_and_without_the_change():
 def test_the_verdict_warns_of_false_successes_and_extrapolation():
     """A job that claims success with layers missing, larger pieces than any seen, times beyond any seen."""
     warnings = " ".join(failing_report().verdict.warnings)
-    assert "SUCCESS, but 3 layers of 1 job are missing" in warnings
+    assert "SUCCESS, but 3 blobs (layers and image configurations) of 1 job are missing" in warnings
     assert "pieces of 64 MiB; the largest piece in the data has 4 MiB" in warnings
     assert "beyond the longest observed duration, 6 s" in warnings
 

@@ -2,6 +2,7 @@
 
 from dfly_analysis.catalog.error_signatures import signatures_in
 from dfly_analysis.catalog.known_bugs import KnownBug, load_known_bugs
+from dfly_analysis.catalog.releases import is_known
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import load_check
@@ -29,6 +30,8 @@ def check(dataset: Dataset) -> Finding:
         for bug in load_known_bugs()
         if bug.affects(release) and _matches(bug, text, duration_s)
     ]
+    if not matches and not is_known("client", release):
+        return ABOUT.unknown(message("client {release} is not known to this version of dfly-analysis", release=release))
     if not matches:
         return ABOUT.absent(message("no failed task shows a known bug of client {release}", release=release))
     peers = [*{peer for peer, _ in matches}]

@@ -25,7 +25,7 @@ def check(dataset: Dataset) -> Finding:
         missing = sum(len(urls) for urls in false["missing_urls"])
         facts = [
             message("{claims:,} of {n:,} preheat jobs report SUCCESS", claims=len(claims), n=len(preheats)),
-            message("requested layers missing in {n:,} of them: {missing:,}", n=len(false), missing=missing),
+            message("requested blobs missing in {n:,} of them: {missing:,}", n=len(false), missing=missing),
         ]
         return _present(false, facts, missing)
     unchecked = claims[~claims["checked"].astype(bool)]

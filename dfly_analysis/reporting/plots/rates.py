@@ -32,7 +32,7 @@ def draw_failure_rates(
     with style.drawing(400) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
-        axes.plot(grid, values, color=style.COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, any cause", size=format_size(predicted.size_bytes))))  # fmt: skip
+        axes.plot(grid, values, color=style.COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, by timeouts and errors of pieces", size=format_size(predicted.size_bytes))))  # fmt: skip
         axes.fill_between(grid, lows, highs, color=style.COLOURS["timeout"], alpha=0.16, linewidth=0, label=message("95 % interval"))  # fmt: skip
         if any(ending.count for ending in fits[predicted.fit].endings.values()):
             alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
