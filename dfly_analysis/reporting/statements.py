@@ -40,8 +40,10 @@ class Statement:
     support: tuple[Support, ...]
 
     def withheld(self, text: str) -> Self:
-        """Return the statement without its figure: what is known instead, and why the rest is not."""
-        return replace(self, kind="not known", value=None, low=None, high=None, text=text)
+        """Return the statement without its figure: what is known instead, and why the rest is not; a lower bound of a quantity stays."""
+        return replace(
+            self, kind="not known", value=None, low=None if self.unit == "share" else self.low, high=None, text=text
+        )
 
 
 def statements_of_diagnosis(dataset: Dataset, findings: Diagnosis) -> Iterator[Statement]:
