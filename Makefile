@@ -74,6 +74,7 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 	@$(BIN)/python -m tests.evaluation.what_if --seeds 3 --first-seed 24001 --truth-layers 3840 --write
 	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
 	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write
+	@$(BIN)/python -m tests.evaluation.statements --runs 25 --first-seed 7001 --write
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)

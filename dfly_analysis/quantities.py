@@ -67,7 +67,8 @@ def range_text(low: float, high: float, unit: str) -> str:
 def known_value(interval: Interval, unit: str) -> str:
     """Return the figure of an interval, or that it is not known yet where its ends are far apart."""
     spread = math.isfinite(interval.high) and interval.low > 0.0 and not interval.is_known
-    return message("not known yet") if spread and unit != "share" else figure(interval.value, unit)
+    unknown = (spread and unit != "share") or (math.isinf(interval.value) and math.isfinite(interval.low))
+    return message("not known yet") if unknown else figure(interval.value, unit)
 
 
 def figure(value: float | None, unit: str) -> str:

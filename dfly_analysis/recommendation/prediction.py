@@ -9,7 +9,7 @@ from dfly_analysis.dataset.dataset import FAILED, MIN_LAYER_BYTES, PIECE_CAUSES
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, LayerShape, layer_failure_rate, measured_retry_correlation
-from dfly_analysis.recommendation.context import PIECE, WRITE
+from dfly_analysis.recommendation.context import PIECE, TITLES, WRITE
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.units import parse_duration
 
@@ -37,14 +37,15 @@ class NoPrediction:
 class UncoveredFailures:
     """Layers of a run that failed in a way that the durations and endings of pieces do not show, so that no fit covers it."""
 
+    role: str
     failed: int
     total: int
 
     @property
     def text(self) -> Message:
         return message(
-            "{failed:,} of {total:,} layers of this run failed in another way than by a piece, which the durations of pieces do not show, so the failure rate is not predicted",
-            failed=self.failed, total=self.total,
+            "{failed:,} of {total:,} downloads of layers on a {role} failed in another way than by a piece, which the durations of pieces do not show, so their failure rate is not predicted",
+            failed=self.failed, total=self.total, role=TITLES[self.role],
         )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def uncovered_failures(dataset: Dataset, role: str = ROLE) -> UncoveredFailures 
     uncovered = f"{FAILED} AND coalesce(cause, 'unknown') NOT IN {PIECE_CAUSES}"
     query = f"SELECT count(*) FILTER ({uncovered}), count(*) FROM tasks WHERE {layers}"  # noqa: S608 - the package's own names
     failed, total = dataset.rows(query, [role])[0]
-    return UncoveredFailures(failed, total) if failed else None
+    return UncoveredFailures(role, failed, total) if failed else None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Plans the preheat of an image: stages, layers in parallel, times and failures, and the pull and the start afterwards."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
@@ -248,7 +249,10 @@ def _pulls(stages: Sequence[Stage], links: Links) -> Iterator[Pull]:
         if link is links.node:  # a node reads its cache at least as fast as it is filled over the network
             times, failure = (_at_most(times[0], network[0]), _at_most(times[1], network[1])), Interval(0.0, 0.0, 0.0)
         network = times
-        yield Pull(case, times[0], _sum([times[0], unpacked]), times[1], failure)
+        start = _sum([times[0], unpacked])
+        if start is not None and times[0] is not None and not times[0].is_known:
+            start = replace(start, high=math.inf)
+        yield Pull(case, times[0], start, times[1], failure)
 
 
 def _at_most(time: Interval | None, other: Interval | None) -> Interval | None:

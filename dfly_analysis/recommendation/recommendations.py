@@ -70,9 +70,11 @@ class Recommendation:
         helm_path = helm_path_of(current.role, key) or current.helm_path or f"{current.role}.config.{key}"
         now = Current(None if current.value is None else str(current.value), current.layer, current.source)
         because = join([in_force_text(current), *reasons], "; ")
-        made = cls(key, current.role, helm_path, now, because=because, **fields)
+        result = cls(key, current.role, helm_path, now, because=because, **fields)
         # What is needed is not known up to an end that the proposal does not reach.
-        return replace(made, high=math.inf) if made.unit != "1" and made.value < made.high < math.inf else made
+        return (
+            replace(result, high=math.inf) if result.unit != "1" and result.value < result.high < math.inf else result
+        )
 
     @property
     def value(self) -> float:

@@ -19,7 +19,7 @@ from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import BASES, CONFIDENCES, ROLES, TOPICS
-from dfly_analysis.units import parse_duration
+from dfly_analysis.units import parse_duration, size_class
 
 MAX_LAYERS = 8
 _MAX_EXPRESSION = 120
@@ -223,7 +223,7 @@ def _missing_runs(fits: Mapping[str, Any]) -> TableView:
     for one in getattr(fits.get("task_failure"), "bins", ()):
         needed = repeats_for(_WIDTH, min(max(one.rate.value, 0.0), 1.0))
         more = 0 if one.rate.high - one.rate.low <= _WIDTH else max(1, needed - one.n)
-        size = range_text(one.from_bytes, one.to_bytes, "bytes")
+        size = size_class(one.from_bytes, one.to_bytes)
         rows.append((size, str(one.n), interval_text(one.rate, "share"), str(more)))
     headings = Heading.row("Layer size", "Observed", "Failure rate", "More runs", numbers=range(4))
     notes = (message("Runs needed until the 95 % interval of the failure rate is at most {width} wide.", width=figure(_WIDTH, "share")),)  # fmt: skip

@@ -80,7 +80,7 @@ def prediction_denies_the_run(statements: Statements) -> Iterator[Contradiction]
             and one.high < observed.low * (1.0 - _SLACK)
         ):
             known = message(
-                "not predicted: {rate} of the layers failed in this run, more than the durations of pieces explain", rate=figure(float(observed.value or 0.0), "share")
+                "{rate} of the downloads of layers on seed clients failed in this run, more than the durations of pieces explain, so their failure rate is not predicted", rate=figure(float(observed.value or 0.0), "share")
             )  # fmt: skip
             yield Contradiction(one.id, "prediction_denies_the_run", known)
 

@@ -55,7 +55,7 @@ def statements_of_diagnosis(dataset: Dataset, findings: Diagnosis) -> Iterator[S
     layers = f"role = 'seedClient' AND coalesce(size_bytes, 0) >= {MIN_LAYER_BYTES} AND (outcome = 'ok' OR {FAILED})"
     n, lost = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks WHERE {layers}")[0]
     if n:
-        yield _figure("layers.failure_rate", "observed", "layers that failed on seed clients", wilson(lost, n), "share", Support("table", "tasks", n))  # fmt: skip
+        yield _figure("layers.failure_rate", "observed", "downloads of layers that failed on seed clients", wilson(lost, n), "share", Support("table", "tasks", n))  # fmt: skip
     n, claims, false, missing = dataset.rows(
         f"SELECT count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS}), "
         f"coalesce(sum(coalesce(failed, layers - succeeded)) FILTER ({FALSE_SUCCESS}), 0) FROM jobs"

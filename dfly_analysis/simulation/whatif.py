@@ -290,7 +290,8 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
     if workload.observed.left_out:
         n = workload.observed.left_out
         yield message(
-            "{n:,} layers failed in another way than by a failed piece, so how many layers fail is not predicted", n=n
+            "{n:,} downloads of layers failed in another way than by a failed piece, so how many fail is not predicted",
+            n=n,
         )
     if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:
         size = format_size(workload.largest_bytes)

@@ -38,7 +38,7 @@ def test_holds_the_proposal_at_its_path_with_the_reason():
     """The file reads back as nested values; the comment says what it was, how sure, the interval and why."""
     text = overlay_of(advised()).to_yaml()
     assert yaml.safe_load(text) == {"seedClient": {"config": {"download": {"pieceTimeout": "180s"}}}}
-    for said in ("was 40s (chart)", "high confidence", "95 to 140 s", "32 of 353", "20 GiB"):
+    for said in ("was 40s (chart)", "high confidence", "95 s to 2 min 20 s (95 % interval)", "32 of 353", "20 GiB"):
         assert said in " ".join(text.replace("#", " ").split())
 
 
