@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize fuzz golden lint format types messages docs evaluate bench lock clean system-packages
+.PHONY: help report test check coverage sanitize fuzz golden lint format types messages docs evaluate learn audit bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,16 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
 	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write
 	@$(BIN)/python -m tests.evaluation.statements --runs 25 --first-seed 7001 --write
+
+# CLONE=DIR may be given for each: a clone with its tags, of the client, of manager and scheduler, or of the charts.
+LEARN := $(foreach dir,$(CLONE),--clone $(dir)) $(if $(CARGO_HOME),--cargo-home $(CARGO_HOME))
+
+learn: .venv/dev.stamp ## compare a release with the catalogue: CLIENT=1.5.11, SCHEDULER=2.5.2 or CHART=1.7.5; SOURCE=DIR is a source tree
+	@$(BIN)/python -m tools.learn learn $(if $(CLIENT),--client $(CLIENT)) $(if $(SCHEDULER),--scheduler $(SCHEDULER)) \
+	  $(if $(CHART),--chart $(CHART)) $(if $(SOURCE),--source $(SOURCE)) $(LEARN)
+
+audit: .venv/dev.stamp ## compare the catalogue with every release of the clones in CLONE; writes docs/evaluation/releases.md
+	@$(BIN)/python -m tools.learn audit $(LEARN)
 
 bench: .venv/dev.stamp ## measure, and write docs/bench.md
 	@$(COMPILED)

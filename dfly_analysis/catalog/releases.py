@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, cast
 
 from dfly_analysis.catalog.yaml_loader import load_document, record
 from dfly_analysis.errors import FactMissingError, suggest_similar
@@ -107,6 +107,27 @@ def releases(line: Line) -> tuple[str, ...]:
     """Return the known releases of a numbering line, oldest first, as they are written there."""
     tags: tuple[Chart | Tag, ...] = getattr(_releases(), line)
     return tuple(one.version for one in tags)
+
+
+@record
+class KnownLine:
+    """What is known of a numbering line: its first and newest release with their days, and how many there are."""
+
+    line: str
+    first: str
+    first_date: str
+    newest: str
+    newest_date: str
+    releases: int
+
+
+def known_lines() -> tuple[KnownLine, ...]:
+    """Return what is known of each numbering line: client, manager and scheduler, chart."""
+    return tuple(
+        KnownLine(title, tags[0].version, tags[0].date, tags[-1].version, tags[-1].date, len(tags))
+        for line, title in LINE_TITLES.items()
+        for tags in [cast("tuple[Tag, ...]", getattr(_releases(), line))]
+    )
 
 
 @cache

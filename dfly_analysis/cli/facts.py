@@ -24,27 +24,38 @@ _LINES = {"chart": "chart", "client": "client", "server": "Manager and scheduler
     "dfly-analysis facts download.pieceTimeout",
     "dfly-analysis facts seedClient.config.download.pieceTimeout --at 1.7.4",
     "dfly-analysis facts --diff 1.3.25 1.7.4 --size 20GiB",
+    "dfly-analysis facts --releases",
 )
 @click.argument("key", required=False)
 @click.option("--at", "version", metavar="VERSION", help="Value in a release: v1.5.1 (client), v2.5.1 (scheduler, Manager), 1.7.4 or chart-1.7.4.")  # fmt: skip
 @click.option("--diff", nargs=2, metavar="FROM TO", help="Differences between two releases; without KEY, an upgrade note.")  # fmt: skip
+@click.option("--releases", "list_releases", is_flag=True, help="Which releases are known, and until when.")
 @option("--size", kind=Size, help="Layer size that the upgrade note is written for.  [default: 20GiB]")
 @format_option
-def facts(key: str | None, version: str | None, diff: tuple[str, str] | None, size: int | None, output_format: str) -> None:  # fmt: skip
+def facts(
+    key: str | None, version: str | None, diff: tuple[str, str] | None, list_releases: bool, size: int | None, output_format: str
+) -> None:  # fmt: skip
     """Look up a setting: its meaning, its defaults by release.
 
     KEY may be download.pieceTimeout, a Helm path such as seedClient.config.download.pieceTimeout, or component:key.
     Without KEY, --diff FROM TO prints everything that an upgrade changes, and what it means for a large layer.
     """
     from dfly_analysis.catalog.defaults import defaults_at, defaults_by_release, defaults_diff, find_defaults
+    from dfly_analysis.catalog.releases import known_lines
     from dfly_analysis.config.query import USUAL_SIZE_BYTES
     from dfly_analysis.config.upgrade_notes import upgrade_note
 
+    if list_releases:
+        if key or version or diff:
+            raise click.UsageError("--releases stands alone")
+        lines = [asdict(one) for one in known_lines()]
+        print_result({"releases": lines}, output_format, lines, lambda: _releases_view(lines))
+        return
     if version and diff:
         raise click.UsageError("--at and --diff cannot be combined")
     if key is None:
         if diff is None:
-            raise click.UsageError("give a KEY, or two releases with --diff FROM TO")
+            raise click.UsageError("give a KEY, or two releases with --diff FROM TO, or --releases")
         note = upgrade_note(*diff, size or USUAL_SIZE_BYTES)
         changes = [asdict(change) for change in note.changes]
         print_result(asdict(note), output_format, changes, lambda: _upgrade_view(note))
@@ -54,6 +65,11 @@ def facts(key: str | None, version: str | None, diff: tuple[str, str] | None, si
     by_release = defaults_at(key, version) if version else defaults_by_release(key)
     rows = defaults_diff(key, *diff) if diff else by_release
     print_result({"key": key, "facts": rows}, output_format, rows, lambda: _view(find_defaults(key), rows))
+
+
+def _releases_view(lines: list[dict[str, Any]]) -> Iterator[str]:
+    yield table("Known releases of Dragonfly", lines)
+    yield wrap("A release after the newest one is treated as the newest, and the answer says so.")
 
 
 def _view(known: Iterable[KeyDefaults], rows: list[dict[str, Any]]) -> Iterator[str]:

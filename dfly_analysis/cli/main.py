@@ -122,12 +122,23 @@ def _fail(text: str, code: int) -> int:
     return code
 
 
+def _show_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        from dfly_analysis.catalog.releases import known_lines
+
+        newest = ", ".join(f"{one.line} {one.newest} ({one.newest_date})" for one in known_lines())
+        click.echo(f"dfly-analysis {version('dfly-analysis')}\nnewest known releases of Dragonfly: {newest}")
+        context.exit()
+
+
 @click.group(
     cls=_Commands,
     epilog="\b\nExamples:\n  dfly-analysis report logs/ jobs.json --values values.yaml --chart 1.7.4\n  dfly-analysis diagnose run.tar.gz",
     context_settings=CONTEXT,
 )
-@click.version_option(None, "-V", "--version", package_name="dfly-analysis", message="%(package)s %(version)s")
+@click.option("-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version and the newest known releases, and exit.")  # fmt: skip
 def main() -> None:
     """Find out why a large Dragonfly preheat failed, which settings to change, and what they would do.
 

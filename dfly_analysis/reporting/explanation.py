@@ -13,6 +13,7 @@ from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import all_defaults, find_defaults
 from dfly_analysis.catalog.error_codes import error_codes
 from dfly_analysis.catalog.error_signatures import load_signatures, signatures_in
+from dfly_analysis.catalog.log_statements import statement_of
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.errors import DflyError, FactMissingError, SettingsError, suggest_similar
@@ -27,6 +28,7 @@ _ATTRIBUTES: Mapping[str, str] = {
 _CODE = re.compile(
     r"(?:(?:error |exit |status )?code[ :=]*|os error |http |grpc |code = )?(?P<code>\d{1,4}|[A-Za-z]+)", re.IGNORECASE
 )
+_MESSAGE = re.compile(r'(?:\.(?:rs|go):\d+:?\s+|"(?:msg|M)":\s*")([^"\n]+)')
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def explain(text: str, *, settings: Settings | None = None) -> Explanation:
         return Explanation("setting", setting)
     if configured := _about_configuration(text, settings):
         return Explanation("configuration", configured)
-    if pasted := _about_text(text, settings):
+    if pasted := _about_text(text, settings) or _about_statement(name):
         return Explanation("text", pasted)
     hint = suggest_similar(name, [*known, *CAUSES]) or "`dfly-analysis explain` lists what is known"
     raise FactMissingError(f"nothing is known of {name[:80]!r}", hint=hint)
@@ -111,6 +113,19 @@ def _findings() -> dict[str, dict[str, str]]:
             **{"looks like": next(iter(one.samples.match), None), "possible causes": _alternatives(one.id)},
         )  # fmt: skip
     return found | {one.id: _about(one, layer="check") for one in all_checks()}
+
+
+def _about_statement(line: str) -> dict[str, str] | None:
+    """Return what is known of a line that no failure writes; its message stands after the place in the source, or as JSON."""
+    messages = (line, *_MESSAGE.findall(line))
+    found = next((one for text in messages if text and (one := statement_of(text.strip()))), None)
+    effect = {
+        "nothing": "no effect on an image preheat",
+        "its error": "the step that failed; the error in the line says why",
+    }
+    if found is None:
+        return None
+    return {"id": found.id, "title": found.title, "written by": found.component, "what it says": effect[found.tells]}
 
 
 def _alternatives(signature_id: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from markdown_it import MarkdownIt
 
+from dfly_analysis.catalog.releases import known_lines
 from dfly_analysis.messages import is_translated, message, translate
 from dfly_analysis.reporting.components import MARK, style, templates, without_style
 from dfly_analysis.reporting.provenance import version_of
@@ -65,6 +66,7 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         "contents": {},
         "mark": MARK,
         "version": version_of("dfly-analysis") or "unknown",
+        "newest": {one.line: f"{one.newest} ({one.newest_date})" for one in known_lines()},
         "styles": (style("view.css"), style("page.css")),
         **templates(lang).globals,
     }

@@ -21,3 +21,13 @@ def test_facts_tell_the_value_at_a_release_and_what_changed():
     same = invoke("facts", "download.pieceTimeout", "--diff", "v1.5.0", "v1.5.1")
     assert same.exit_code == 0
     assert "no difference" in same.stdout or "False" in same.stdout
+
+
+def test_facts_list_the_known_releases_and_until_when():
+    """A row for each numbering line, with the newest release and its day; `--version` names the same."""
+    rows = json.loads(invoke("facts", "--releases", "--format", "json").stdout)["releases"]
+    newest = {row["line"]: (row["newest"], row["newest_date"]) for row in rows}
+    assert newest["client"] >= ("v1.5.10", "2026-10-23")
+    told = invoke("--version").stdout
+    assert all(f"{line} {release} ({day})" in told for line, (release, day) in newest.items())
+    assert invoke("facts", "pieceTimeout", "--releases").exit_code == 2
