@@ -186,3 +186,13 @@ def test_importing_the_command_is_quick():
     code = "import sys, dfly_analysis.cli.main, dfly_analysis.cli.options; print(sorted({'numpy', 'pandas', 'scipy', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_outcome_columns_list_every_outcome():
+    """The text of a column says which values it may have."""
+    meanings = {
+        table.name: next(one.meaning for one in table.columns if one.name == "outcome")
+        for table in (schema.PIECES, schema.TASKS)
+    }
+    assert ", ".join(schema.OUTCOMES) in meanings["pieces"]
+    assert ", ".join(schema.TASK_OUTCOMES) in meanings["tasks"]

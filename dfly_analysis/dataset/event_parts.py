@@ -114,6 +114,6 @@ def package_hash() -> str:
     root = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(str(LAYOUT).encode())
     for path in sorted(root.rglob("*")):
-        if path.suffix in {".py", ".sql", ".yaml", ".c", ".h"}:
+        if path.suffix in {".py", ".json", ".sql", ".yaml", ".c", ".h"}:
             digest.update(path.read_bytes())
     return digest.hexdigest()
