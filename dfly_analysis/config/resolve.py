@@ -43,6 +43,8 @@ class Settings:
     user: UserValues = field(default_factory=UserValues)
     rendered: tuple[RenderedFile, ...] = ()
     """Files in force on hosts; there, neither chart nor values count, only the file and the binary's defaults."""
+    rendered_elsewhere: tuple[RenderedFile, ...] = ()
+    """Files of other runs in the input: they count for their own hosts alone."""
     given: frozenset[str] = frozenset()
     """Roles whose release the user named, by argument or image tag."""
     charts: tuple[str, ...] = ()
@@ -79,7 +81,8 @@ class Settings:
         named = {role: _written(given[role]) or _tag(user, role) for role in ROLES}
         versions = {role: named[role] or shipped[role] for role in ROLES}
         named_roles = frozenset(role for role in ROLES if named[role])
-        return cls(number, versions, user, (), named_roles, *_charts(number, versions, user))
+        charts, source = _charts(number, versions, user)
+        return cls(number, versions, user, given=named_roles, charts=charts, chart_source=source)
 
     def with_values(self, values: UserValues) -> Settings:
         """Return settings with these Helm values, and the releases that their image tags name where the user named none."""
@@ -93,6 +96,10 @@ class Settings:
         """Return settings that also know these files, in the order of their addresses."""
         joined = {(file.path, file.role): file for file in (*self.rendered, *files)}
         return replace(self, rendered=tuple(joined[place] for place in sorted(joined)))
+
+    def with_other_runs(self, files: Iterable[RenderedFile]) -> Settings:
+        """Return settings that know these files of other runs, which count for their own hosts alone."""
+        return replace(self, rendered_elsewhere=tuple(files))
 
     def with_versions(
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
@@ -235,7 +242,7 @@ class Settings:
 
     @cached_property
     def _files(self) -> _RenderedFiles:
-        return _RenderedFiles(self.rendered)
+        return _RenderedFiles(self.rendered, self.rendered_elsewhere)
 
     def _from_files(
         self, names: tuple[str, ...], role: str, host: str | None
@@ -261,13 +268,15 @@ class Settings:
 class _RenderedFiles:
     """Rendered files by role and host, so that a look-up does not go through all files of a fleet."""
 
-    def __init__(self, files: Iterable[RenderedFile]) -> None:
-        self.by_path = {file.path: file for file in files}
+    def __init__(self, files: Iterable[RenderedFile], elsewhere: Iterable[RenderedFile] = ()) -> None:
+        own = {file.path: file for file in files}
+        self.by_path = {**{file.path: file for file in elsewhere}, **own}
         self._of_role: dict[str, list[RenderedFile]] = {}
         self._of_host: dict[tuple[str, str], list[RenderedFile]] = {}
         self._chosen: dict[tuple[tuple[str, ...], str, str | None], tuple[RenderedFile | None, bool]] = {}
         for file in self.by_path.values():
-            self._of_role.setdefault(file.role, []).append(file)
+            if file.path in own:
+                self._of_role.setdefault(file.role, []).append(file)
             if file.host:
                 self._of_host.setdefault((file.role, file.host), []).append(file)
 

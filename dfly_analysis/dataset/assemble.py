@@ -13,17 +13,19 @@ from dfly_analysis.dataset.clock_offsets import correct_clocks
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
-from dfly_analysis.dataset.engine import Engine
+from dfly_analysis.dataset.engine import Engine, quoted
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
+from dfly_analysis.dataset.run_separation import InputRun, result_of_run, separate_runs
 from dfly_analysis.dataset.stored_tables import use_stored_tables
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.reconstruction import Terminations
-from dfly_analysis.schema import COVERAGE, JOBS, PODS, RUNS
+from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
 
 _STEPS = re.compile("[/!]")
+_RECONSTRUCTED = (PIECES.name, TASKS.name, JOBS.name)
 _NO_JOBS = pa.schema([*table_schema(JOBS), ("missing_urls", pa.list_(pa.string())), ("checked", pa.bool_()), ("false_success", pa.bool_())])  # fmt: skip
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
 
@@ -42,18 +44,58 @@ def assemble(
     copies = find_duplicates(result.coverage, result.fingerprints)
     if copies:
         remove_copies(engine, copies)
+    runs = separate_runs(engine, result, copies)
     clocks = correct_clocks(engine, result)
-    settings = infer_settings(given, engine, result)
     engine.add_rows(COVERAGE.name, with_notes(result.coverage, copies), table_schema(COVERAGE))
     for table, rows in ((RUNS, prometheus.newest_dumps(result.runs) if result.runs else ()), (PODS, result.pods)):
         engine.add_table_rows(table, rows)
-    if not reconstruct:
-        return Dataset(engine, settings, (), tuple(result.problems), copies, clocks)
-    timeouts, ended = effective_timeouts(settings), terminations(result)
-    if tables or not use_stored_tables(engine, parts, timeouts, ended, clocks):
+    if runs:
+        settings = _assemble_runs(engine, given, result, runs, reconstruct=reconstruct)
+    else:
+        settings = infer_settings(given, engine, result)
+        if reconstruct:
+            use_stored = not tables and use_stored_tables(
+                engine, parts, effective_timeouts(settings), terminations(result), clocks
+            )
+            _add_tables(engine, settings, result, use_stored=use_stored)
+    missing = missing_inputs(engine) if reconstruct else ()
+    return Dataset(engine, settings, missing, tuple(result.problems), copies, clocks, runs)
+
+
+def _add_tables(engine: Engine, settings: Settings, result: FileResult, *, use_stored: bool = False) -> None:
+    """Add pieces and tasks unless they are there, and jobs."""
+    if not use_stored:
+        timeouts, ended = effective_timeouts(settings), terminations(result)
         engine.with_memory(lambda: reconstruction.reconstruct(engine.connection, timeouts, ended))
     _add_jobs(engine, result)
-    return Dataset(engine, settings, missing_inputs(engine), tuple(result.problems), copies, clocks)
+
+
+def _assemble_runs(
+    engine: Engine, given: Settings, result: FileResult, runs: Sequence[InputRun], *, reconstruct: bool
+) -> Settings:
+    """Add the tables of each run by itself, under its own settings; return those of the last run, with the files of the others for their hosts alone."""
+    engine.execute("ALTER VIEW events RENAME TO events_of_runs")
+    select = "SELECT * EXCLUDE (run) FROM events_of_runs"
+    settings: list[Settings] = []
+    for place, run in enumerate((None, *runs)):  # none: what no run could be told of
+        name = "NULL" if run is None else quoted(run.name)
+        engine.execute(f"CREATE OR REPLACE VIEW events AS {select} WHERE run IS NOT DISTINCT FROM {name}")
+        part = result_of_run(result, run, runs)
+        settings.append(infer_settings(given, engine, part))
+        if reconstruct:
+            _add_tables(engine, settings[-1], part)
+            for table in _RECONSTRUCTED:
+                engine.execute(f"CREATE TABLE {table}_{place} AS FROM {table}")
+    engine.execute(f"CREATE OR REPLACE VIEW events AS {select}")
+    for table in _RECONSTRUCTED if reconstruct else ():
+        union = " UNION ALL BY NAME ".join(f"FROM {table}_{place}" for place in range(len(settings)))
+        if table == JOBS.name:
+            engine.add_arrow(table, engine.arrow(union))
+        else:
+            engine.execute(f"CREATE OR REPLACE TABLE {table} AS {union}")
+        for place in range(len(settings)):
+            engine.execute(f"DROP TABLE {table}_{place}")
+    return settings[-1].with_other_runs(file for one in settings[:-1] for file in one.rendered)
 
 
 def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
@@ -76,7 +118,7 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
         (_GIT_VERSION, _GIT_VERSION),
     )
     releases: dict[str, str] = {}
-    for component, release in [*result.versions, *named]:
+    for component, release in [*(found[:2] for found in result.versions), *named]:
         releases[component] = max(release, releases.get(component, ""), key=_release_order)
     found = given.with_versions(**releases).with_rendered(result.rendered)
     if not result.values or given.user.entries:

@@ -9,7 +9,8 @@ import pandas as pd
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.clock_offsets import ClockOffset
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.messages import Message
+from dfly_analysis.dataset.run_separation import InputRun
+from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.schema import ALL
 
 FAILED = "outcome IN ('failed', 'died')"
@@ -51,6 +52,8 @@ class Dataset:
         Address of each log that repeats records of others, and of those others.
     clocks : tuple of ClockOffset
         Clocks that disagree with the others.
+    input_runs : tuple of InputRun
+        The runs of which the input holds several; their hosts are named ``HOST (RUN)``.
     """
 
     def __init__(
@@ -61,13 +64,14 @@ class Dataset:
         problems: tuple[str, ...] = (),
         copies: Mapping[str, Sequence[str]] | None = None,
         clocks: tuple[ClockOffset, ...] = (),
+        input_runs: tuple[InputRun, ...] = (),
     ) -> None:
         self.engine = engine
         self.settings = settings or Settings.resolve()
         self.missing_inputs = missing_inputs
         self.problems = problems
         self.copies = copies or {}
-        self.clocks = clocks
+        self.clocks, self.input_runs = clocks, input_runs
 
     @classmethod
     def from_frames(
@@ -90,12 +94,16 @@ class Dataset:
 
     def with_settings(self, settings: Settings) -> Self:
         """Return a dataset of the same tables with other settings."""
-        return type(self)(self.engine, settings, self.missing_inputs, self.problems, self.copies, self.clocks)
+        return type(self)(
+            self.engine, settings, self.missing_inputs, self.problems, self.copies, self.clocks, self.input_runs
+        )
 
     @property
     def notices(self) -> tuple[Message, ...]:
         """What does not fit together in the input, and what was done about it, a sentence each."""
-        return tuple(one.describe() for one in self.clocks)
+        runs = format_list(run.name for run in self.input_runs)
+        several = message("the input holds several runs ({runs}): hosts are told apart and judged by the settings of their run, but models and recommendations are based on all of them; analyse one at a time, or use `dfly-analysis compare`", runs=runs)  # fmt: skip
+        return (*([several] if self.input_runs else []), *(one.describe() for one in self.clocks))
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Answer a question in SQL (DuckDB's) about `events`, `pieces`, `tasks`, `jobs`, `runs`, `pods` and `coverage`.

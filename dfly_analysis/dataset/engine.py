@@ -48,6 +48,7 @@ class Engine:
         )
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
+        connection.execute(r"CREATE MACRO run_of(host) AS regexp_extract(host, ' \((.*)\)$', 1)")
         self._limit_mib = LIMIT_MIB
         self._connections = [connection]
         # At the end of the interpreter too, where a dataset may still be held by a cache: the database reports what is left.

@@ -19,7 +19,7 @@ from dfly_analysis.io.output_store import open_store
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 METADATA_KEY = b"dfly_analysis"
-LAYOUT = 3
+LAYOUT = 4
 """Raised when earlier parts can no longer be read."""
 _ROW_GROUP_ROWS = 1 << 18
 _ASCENDING = ("time", "log_line")

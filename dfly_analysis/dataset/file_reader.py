@@ -267,7 +267,7 @@ class _FileReader:
         if prometheus.recognises(head):
             part = prometheus.read_metrics(text, opened.address)
             result.runs += [dict(found) for found in part.rows]
-            result.versions += part.versions
+            result.versions += [(*found, opened.address) for found in part.versions]
             return {
                 "kind": "metrics", "component": part.component, "host": part.host, "lines": lines,
                 "parsed": lines - part.rejected, "rejected": part.rejected,

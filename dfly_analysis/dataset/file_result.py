@@ -18,7 +18,7 @@ from dfly_analysis.errors import SourceError
 
 @dataclass
 class FileResult:
-    """What one or more files gave besides the records of their logs; `fingerprints` are by `log_key`, `newest_first` are logs in reverse order, `zones` those of times without one."""
+    """What one or more files gave besides the records of their logs; `fingerprints` are by `log_key`, `newest_first` are logs in reverse order, `versions` are components with release and file, `zones` those of times without one."""
 
     coverage: list[dict[str, Any]] = field(default_factory=list)
     jobs: list[dict[str, Any]] = field(default_factory=list)
@@ -26,7 +26,7 @@ class FileResult:
     pods: list[dict[str, Any]] = field(default_factory=list)
     rendered: list[RenderedFile] = field(default_factory=list)
     values: list[UserValues] = field(default_factory=list)
-    versions: list[tuple[str, str]] = field(default_factory=list)
+    versions: list[tuple[str, str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     fingerprints: dict[str, Hashes] = field(default_factory=dict)
     newest_first: list[str] = field(default_factory=list)
@@ -43,7 +43,7 @@ class FileResult:
         data["rendered"] = [RenderedFile(**entry) for entry in data["rendered"]]
         data["values"] = [UserValues(**entry) for entry in data["values"]]
         data["fingerprints"] = {key: np.array(hashes, np.uint64) for key, hashes in data["fingerprints"].items()}
-        data["versions"] = [tuple(pair) for pair in data["versions"]]
+        data["versions"] = [tuple(found) for found in data["versions"]]
         return cls(**data)
 
     def add_problem(self, problem: SourceError, on_problem: Callable[[SourceError], None] | None = None) -> None:

@@ -36,7 +36,7 @@ def query_server(
         result.add_problem(problem, on_problem)
         return
     result.runs += [dict(row) for row in part.rows]
-    result.versions += part.versions
+    result.versions += [(*found, prometheus.url) for found in part.versions]
 
 
 def _window(result: FileResult, window_s: float) -> tuple[float, float]:

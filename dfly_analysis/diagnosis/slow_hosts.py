@@ -26,7 +26,7 @@ class SlowHost(NamedTuple):
 
 
 def slow_host(dataset: Dataset) -> SlowHost | None:
-    """Return the slowest host whose rates are clearly below those of all others of its role.
+    """Return the slowest host whose rates are clearly below those of all others of its role and run.
 
     A task is one observation, since its pieces are slow together. The 99 % intervals of both medians (by order statistics) do
     not overlap, and the medians differ by at least `TIMES`.
@@ -34,7 +34,7 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
     rows = dataset.rows(
         """
         WITH timed AS (
-            SELECT role, host, peer_id, size_bytes, duration_s FROM pieces
+            SELECT concat(role, run_of(host)) AS role, host, peer_id, size_bytes, duration_s FROM pieces
             WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0 AND host IS NOT NULL AND outcome IN ('ok', 'timeout')
         )
         SELECT role, host, median(size_bytes::DOUBLE / duration_s) AS rate FROM timed

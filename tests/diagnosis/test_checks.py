@@ -166,6 +166,33 @@ def test_period_with_concentrated_failures_is_named():
     assert verdict(dataset_of(), "bad_hour") == "unknown"
 
 
+def busy_pieces(busy_s, is_bad):
+    """Return pieces of a second each: four at a time, and forty at a time in some seconds."""
+    return [
+        row | {"peer_id": f"p{second}-{n}", "started": at(second), "ended": at(second + 1), "outcome": "timeout" if is_bad(second, n) else "ok"}
+        for second in range(300)
+        for n, row in enumerate(pieces_of("seed-0", 40 if second in busy_s else 4, 0))
+    ]  # fmt: skip
+
+
+def test_period_of_the_highest_load_is_no_bad_hour():
+    """A saturated link fails pieces while most are in flight: that is the load, not the hour."""
+    busy = range(100, 140)
+    found = finding(dataset_of(pieces=busy_pieces(busy, lambda second, n: second in busy and n % 2)), "bad_hour")
+    assert found.verdict == "unknown"
+    assert "the load may explain it" in found.reason
+
+
+def test_bad_hour_is_compared_with_times_of_like_load():
+    """Of two busy periods one fails: the hour is bad; where both fail alike, it is not."""
+    busy = {*range(100, 140), *range(200, 240)}
+    one = busy_pieces(busy, lambda second, n: 100 <= second < 140 and n % 2)
+    found = finding(dataset_of(pieces=one), "bad_hour")
+    assert (found.verdict, found.count) == ("present", 40 * 20)
+    both = busy_pieces(busy, lambda second, n: second in busy and n % 2)
+    assert verdict(dataset_of(pieces=both), "bad_hour") != "present"
+
+
 def test_slow_host_is_named_without_any_failure():
     """A tenth of the others' rate is an outlier of low severity; the same rate is none."""
 

@@ -16,16 +16,16 @@ MIN_HOSTS = 2
 _EXTERNAL_CAUSES = ("resource_limit", "auth", "origin_registry", "rate_limited", "scheduler_unavailable")
 _LINES = ("piece_failed", "task_failed", "content_write_failed")
 _BY_PIECE = f"""
-    SELECT role, host, count(*) FILTER (bad), count(*) FROM ({SOURCE_ATTEMPTS})
+    SELECT concat(role, run_of(host)) AS role, host, count(*) FILTER (bad), count(*) FROM ({SOURCE_ATTEMPTS})
     WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
 """
 # Tasks that lost a piece: failures that come together within a task count once.
 _BY_PIECE_LOSS = f"""
-    SELECT role, host, bool_or(bad)::INTEGER, 1 FROM ({SOURCE_ATTEMPTS})
+    SELECT concat(role, run_of(host)) AS role, host, bool_or(bad)::INTEGER, 1 FROM ({SOURCE_ATTEMPTS})
     WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
 """
 _BY_TASK = f"""
-    SELECT role, host, count(*) FILTER (outcome <> 'ok'), count(*) FROM tasks
+    SELECT concat(role, run_of(host)) AS role, host, count(*) FILTER (outcome <> 'ok'), count(*) FROM tasks
     WHERE outcome IN ('ok', 'failed') AND host IS NOT NULL AND role IS NOT NULL AND coalesce(cause, '') NOT IN {_EXTERNAL_CAUSES}
     GROUP BY role, host, peer_id ORDER BY ALL
 """

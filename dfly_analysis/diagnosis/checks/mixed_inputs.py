@@ -1,0 +1,79 @@
+"""The input holds several runs, releases or configurations."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from dfly_analysis.config.setting import KEYS_THAT_MATTER
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.evidence import format_hosts, iso
+from dfly_analysis.findings import Finding
+from dfly_analysis.messages import Message, format_list, message, plural
+from dfly_analysis.units import format_duration
+
+ABOUT = load_check("mixed_inputs")
+PERIOD_S = 86_400.0
+"""Time without a task between two periods of one run."""
+_RELEASES = """
+    SELECT host, list_sort(list(DISTINCT 'v' || release)), run_of(host) AS run FROM (
+        SELECT host, regexp_extract(message, 'git_version: "v?([0-9][^" ]*)"', 1) AS release FROM events WHERE event_id = 'host_announced'
+    ) WHERE release <> '' AND host IS NOT NULL GROUP BY host ORDER BY host
+"""
+_GAPS = f"""
+    SELECT began, until FROM (
+        SELECT began, max(ended) OVER (PARTITION BY run ORDER BY began ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until FROM (
+            SELECT run_of(host) AS run, nanoseconds(coalesce(started, ended)) AS began, nanoseconds(coalesce(ended, started)) AS ended FROM tasks
+        ) WHERE began IS NOT NULL
+    ) WHERE began - until > {PERIOD_S} * 1e9 ORDER BY began
+"""
+
+
+def check(dataset: Dataset) -> Finding:
+    mixed = [*_runs(dataset), *_releases(dataset), *_configurations(dataset), *_periods(dataset)]
+    copies = [
+        plural("{n} log repeats records of others, which count once: {logs}", "{n} logs repeat records of others, which count once: {logs}", len(dataset.copies), logs=format_list(dataset.copies, 3))
+    ] if dataset.copies else []  # fmt: skip
+    if not mixed and not copies:
+        return ABOUT.absent(message("all logs may be of one run"))
+    return ABOUT.present("low" if mixed else "info", *mixed, *copies, count=len(mixed) + len(copies), tasks=0)
+
+
+def _runs(dataset: Dataset) -> Iterator[Message]:
+    if dataset.input_runs:
+        runs = [
+            message("{name} ({first} to {last})", name=run.name, first=iso(int(run.first.astype(int))), last=iso(int(run.last.astype(int))))
+            for run in dataset.input_runs
+        ]  # fmt: skip
+        yield message("several runs: {runs}", runs=format_list(runs))
+
+
+def _releases(dataset: Dataset) -> Iterator[Message]:
+    """Yield which clients' releases one run mixes, and where one host ran several."""
+    of_run: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for host, releases, run in dataset.rows(_RELEASES):
+        for release in releases:
+            of_run[run][release].append(host)
+    for hosts in of_run.values():
+        if len(hosts) > 1:
+            listed = [message("{release} on {hosts}", release=release, hosts=format_hosts(on)) for release, on in sorted(hosts.items())]  # fmt: skip
+            yield message("several releases of the client: {releases}; all are judged as the newest", releases=format_list(listed))  # fmt: skip
+
+
+def _configurations(dataset: Dataset) -> Iterator[Message]:
+    """Yield the settings that several files of one host set to different values."""
+    files = defaultdict(list)
+    for file in (*dataset.settings.rendered, *dataset.settings.rendered_elsewhere):
+        if file.host:
+            files[file.role, file.host].append(file)
+    for (role, host), own in sorted(files.items()):
+        keys = [key for key in KEYS_THAT_MATTER if len({repr(file.values.get(key)) for file in own}) > 1]
+        if keys:
+            used = [message("{key} = {value} is used", key=key, value=str(dataset.settings.get(key, role, host).value)) for key in keys]  # fmt: skip
+            yield message("several configurations of {host} ({files}): {used}", host=host, files=format_list(file.path for file in own), used=format_list(used, 3))  # fmt: skip
+
+
+def _periods(dataset: Dataset) -> Iterator[Message]:
+    gaps = dataset.rows(_GAPS)
+    if gaps:
+        longest = max(began - until for began, until in gaps) / 1e9
+        yield plural("tasks ran in {n} periods, up to {gap} apart; the settings found may be those of the last one only", "tasks ran in {n} periods, up to {gap} apart; the settings found may be those of the last one only", len(gaps) + 1, gap=format_duration(longest))  # fmt: skip
