@@ -119,10 +119,13 @@ def result_of_run(result: FileResult, run: InputRun | None, runs: Sequence[Input
         return is_own(path) or not any(one.holds(path) for one in runs)
 
     return replace(
-        result, rendered=[file for file in result.rendered if may_be_own(file.path)],
-        versions=[found for found in result.versions if may_be_own(found[2])], jobs=[job for job in result.jobs if is_own(job["log_path"], job["created"])],
+        result,
+        rendered=[file for file in result.rendered if may_be_own(file.path)],
+        values=[values for values in result.values if may_be_own(values.address)],
+        versions=[found for found in result.versions if may_be_own(found[2])],
+        jobs=[job for job in result.jobs if is_own(job["log_path"], job["created"])],
         pods=[row for row in result.pods if is_own(row["log_path"], row.get("time"))],
-    )  # fmt: skip
+    )
 
 
 def _steps(path: object) -> _Root:
