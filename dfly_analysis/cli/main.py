@@ -24,6 +24,7 @@ SUMMARIES = {
     "compare": "Compare two runs and say whether a change helped.",
     "inspect": "Show how each input file was recognised, and what was read.",
     "facts": "Look up a setting: its meaning, its defaults by release.",
+    "trace": "Write jobs, tasks, waits and pieces as a trace for Perfetto or Jaeger.",
     "explain": "Explain a finding, cause, error code, setting or pasted line.",
     "redact": "Copy text files with their secrets removed.",
     "alerts": "Write Prometheus alert rules with thresholds from a run.",

@@ -1,0 +1,36 @@
+"""The command trace."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dfly_analysis.cli.options import command, load_dataset, options
+from dfly_analysis.cli.output import message
+from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.options import ReadingOptions, SettingsOptions
+
+
+@command(
+    "dfly-analysis trace run.tar.gz -o trace.json",
+    "dfly-analysis trace logs/ jobs.json --format otlp -o spans.json",
+)
+@options(SettingsOptions, ReadingOptions, paths=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@click.option("--format", "trace_format", type=click.Choice(["chrome", "otlp"]), default="chrome", show_default=True, help="Trace Event JSON for Perfetto, or OTLP JSON for Jaeger.")  # fmt: skip
+def trace(paths: tuple[str, ...], output: Path, trace_format: Any, **given: Any) -> None:
+    """Write jobs, tasks, waits and pieces as a trace for Perfetto or Jaeger."""
+    from dfly_analysis.reporting.trace import write_trace
+
+    dataset = load_dataset(paths, given)
+    part = output.with_name(f".{output.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            count = write_trace(dataset, out, trace_format)
+        if not count:
+            raise NotEnoughDataError("no task has a start and an end", where=", ".join(paths), hint="give the clients' logs or the scheduler's core.log")  # fmt: skip
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+    click.echo(str(output))
+    message(f"{count:,} spans")

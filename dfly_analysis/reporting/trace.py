@@ -1,0 +1,240 @@
+"""The spans of a run (jobs, tasks, waits, pieces) for viewers of traces: Chrome Trace Event JSON for Perfetto, OTLP JSON for Jaeger."""
+
+import heapq
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple, TextIO
+
+from dfly_analysis.dataset import Dataset
+from dfly_analysis.diagnosis.time_parts import ensure_task_time
+
+TraceFormat = Literal["chrome", "otlp"]
+_FIRST_PIECE_LANE = 1000
+_SPANS = """
+WITH peers AS (
+        SELECT peer_id, any_value(task_id) AS task_id, any_value(job_id) AS job_id, any_value(host) AS host, any_value(role) AS role, any_value(url) AS url,
+            any_value(size_bytes) AS size_bytes, any_value(outcome) AS outcome, min(epoch_ns(started)) AS start_ns, max(epoch_ns(ended)) AS end_ns
+        FROM tasks WHERE peer_id IS NOT NULL GROUP BY peer_id
+    ),
+    last_pieces AS (SELECT peer_id, max(epoch_ns(ended)) AS last_ns FROM pieces WHERE ended IS NOT NULL GROUP BY peer_id)
+SELECT coalesce(host, '') AS place, 0 AS rank, 'task' AS kind, start_ns, coalesce(end_ns, last_ns) AS end_ns, peer_id, task_id, job_id, role, url, size_bytes, outcome,
+    NULL AS piece_number, NULL AS attempt, NULL AS origin, NULL AS parent_id, NULL AS step
+FROM peers LEFT JOIN last_pieces USING (peer_id) WHERE start_ns IS NOT NULL AND coalesce(end_ns, last_ns) >= start_ns
+UNION ALL
+SELECT coalesce(host, ''), 1, 'wait', from_ns, until_ns, peer_id, task_id, job_id, role, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    CASE WHEN from_ns >= last_ns AND outcome = 'ok' THEN 'writing' ELSE step END
+FROM task_segments JOIN peers USING (peer_id) LEFT JOIN last_pieces USING (peer_id) WHERE in_flight = 0
+UNION ALL
+SELECT coalesce(piece.host, peers.host, ''), 2, 'piece', epoch_ns(started), epoch_ns(ended), peer_id, piece.task_id, job_id, piece.role, NULL, piece.size_bytes, piece.outcome,
+    piece_number, attempt, origin, parent_id, NULL
+FROM pieces AS piece LEFT JOIN peers USING (peer_id) WHERE started IS NOT NULL AND ended >= started AND peer_id IS NOT NULL
+UNION ALL
+SELECT 'manager', 0, 'job', epoch_ns(created), epoch_ns(ended), job_id, NULL, job_id, 'manager', image, NULL, state, NULL, NULL, NULL, NULL, NULL
+FROM jobs WHERE job_id IS NOT NULL AND ended >= created
+ORDER BY place, start_ns, rank, end_ns DESC
+"""
+_STEPS = {
+    "registration": "wait: registration", "scheduling": "wait: parent or permission", "source_wait": "wait: slot or registry",
+    "parent_wait": "wait: parent", "second_round": "second pass, pieces not logged", "writing": "write",
+}  # fmt: skip
+
+
+class Span(NamedTuple):
+    """One span of a run; times in nanoseconds since 1970."""
+
+    host: str
+    rank: int
+    kind: str
+    start_ns: int
+    end_ns: int
+    peer_id: str
+    task_id: str | None
+    job_id: str | None
+    role: str | None
+    url: str | None
+    size_bytes: int | None
+    outcome: str | None
+    piece_number: int | None
+    attempt: int | None
+    origin: str | None
+    parent_id: str | None
+    step: str | None
+
+    @property
+    def name(self) -> str:
+        """Name in a viewer."""
+        if self.kind == "piece":
+            return f"piece {self.piece_number}" + ("" if self.outcome == "ok" else f" ({self.outcome})")
+        if self.kind == "wait":
+            return _STEPS[self.step or "registration"]
+        return f"{self.kind} {(self.url or self.task_id or self.peer_id).rsplit('/', 1)[-1][:40]}"
+
+    @property
+    def attributes(self) -> dict[str, str | int]:
+        """What is known beside name and times."""
+        names = (
+            "task_id",
+            "peer_id",
+            "job_id",
+            "role",
+            "url",
+            "size_bytes",
+            "outcome",
+            "piece_number",
+            "attempt",
+            "origin",
+            "parent_id",
+            "step",
+        )
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def spans_of(dataset: Dataset, batch_rows: int = 10_000) -> Iterator[Span]:
+    """Yield the spans of a run, host by host, by their start; a task comes before what is in it."""
+    with dataset.engine.lock:
+        ensure_task_time(dataset)
+        for batch in dataset.engine.reader(_SPANS, batch_rows):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield Span(*row)
+
+
+def write_trace(dataset: Dataset, out: TextIO, trace_format: TraceFormat = "chrome") -> int:
+    """Write the spans of a run as JSON, without holding them, and return how many there are.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    out : text file
+    trace_format : {"chrome", "otlp"}
+        Trace Event Format (`ui.perfetto.dev`, `chrome://tracing`), or the JSON encoding of OpenTelemetry's protocol (Jaeger, Tempo).
+
+    Returns
+    -------
+    int
+        Spans written.
+    """
+    write = _write_chrome if trace_format == "chrome" else _write_otlp
+    return write(spans_of(dataset), out.write)
+
+
+def _write_chrome(spans: Iterable[Span], write: Callable[[str], object]) -> int:
+    """Write complete events: a process is a host, a thread a lane in which spans do not overlap unless one holds the other."""
+    count, processes = 0, 0
+    host, lanes = None, _Lanes()
+    write('{"displayTimeUnit":"ms","traceEvents":[\n')
+    for span in spans:
+        if span.host != host:
+            host, processes, lanes = span.host, processes + 1, _Lanes()
+            _event(
+                write,
+                first=not count,
+                name="process_name",
+                ph="M",
+                pid=processes,
+                args={"name": host or "unknown host"},
+            )
+        lane, is_new = lanes.of(span)
+        if is_new:
+            kind = "pieces" if lane >= _FIRST_PIECE_LANE else "tasks"
+            _event(
+                write,
+                first=False,
+                name="thread_name",
+                ph="M",
+                pid=processes,
+                tid=lane,
+                args={"name": f"{kind} {lane % _FIRST_PIECE_LANE + 1}"},
+            )
+        start_us = span.start_ns // 1000
+        _event(
+            write, first=False, name=span.name, cat=span.kind, ph="X", ts=start_us, dur=span.end_ns // 1000 - start_us, pid=processes, tid=lane,
+            args=span.attributes,
+        )  # fmt: skip
+        count += 1
+    write("\n]}\n")
+    return count
+
+
+def _event(write: Callable[[str], object], *, first: bool, **fields: Any) -> None:
+    write(("" if first else ",\n") + json.dumps(fields, separators=(",", ":")))
+
+
+class _Lanes:
+    """Lanes of one host: each span takes the first one that is free at its start, a wait that of its task."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, list[int]] = {"task": [], "piece": []}
+        self._busy: dict[str, list[tuple[int, int]]] = {"task": [], "piece": []}
+        self._used = {"task": 0, "piece": 0}
+        self._of_peer: dict[str, int] = {}
+
+    def of(self, span: Span) -> tuple[int, bool]:
+        """Return the lane of a span, and whether it is its first one."""
+        if span.kind == "wait" and span.peer_id in self._of_peer:
+            return self._of_peer[span.peer_id], False
+        kind = "piece" if span.kind == "piece" else "task"
+        busy, free = self._busy[kind], self._free[kind]
+        while busy and busy[0][0] <= span.start_ns:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        is_new = not free
+        if is_new:
+            lane, self._used[kind] = (
+                self._used[kind] + (_FIRST_PIECE_LANE if kind == "piece" else 0),
+                self._used[kind] + 1,
+            )
+        else:
+            lane = heapq.heappop(free)
+        heapq.heappush(busy, (span.end_ns, lane))
+        if span.kind == "task":
+            self._of_peer[span.peer_id] = lane
+        return lane, is_new
+
+
+def _write_otlp(spans: Iterable[Span], write: Callable[[str], object]) -> int:
+    """Write one resource for each host; a task is a child of its job, waits and pieces are children of their task."""
+    count, host = 0, None
+    write('{"resourceSpans":[')
+    for span in spans:
+        if span.host != host:
+            write("]}]}," if count else "")
+            host = span.host
+            resource = {
+                "attributes": [_attribute("service.name", "dragonfly"), _attribute("host.name", host or "unknown host")]
+            }
+            write(
+                f'\n{{"resource":{json.dumps(resource)},"scopeSpans":[{{"scope":{{"name":"dfly-analysis"}},"spans":[\n'
+            )
+        else:
+            write(",\n")
+        write(json.dumps(_otlp_span(span), separators=(",", ":")))
+        count += 1
+    write("]}]}]}\n" if count else "]}\n")
+    return count
+
+
+def _otlp_span(span: Span) -> Mapping[str, Any]:
+    own = f"{span.kind} {span.peer_id} {span.piece_number} {span.attempt} {span.start_ns if span.kind in ('wait', 'piece') else ''}"
+    parent = (
+        None
+        if span.kind == "job"
+        else f"job {span.job_id} None None "
+        if span.kind == "task"
+        else f"task {span.peer_id} None None "
+    )
+    is_root = span.kind == "job" or (span.kind == "task" and span.job_id is None)
+    return {
+        "traceId": _identity(span.job_id or span.task_id or span.peer_id, 32), "spanId": _identity(own, 16),
+        **({} if is_root or parent is None else {"parentSpanId": _identity(parent, 16)}),
+        "name": span.name, "kind": 1, "startTimeUnixNano": str(span.start_ns), "endTimeUnixNano": str(span.end_ns),
+        "attributes": [_attribute(f"dragonfly.{name}", value) for name, value in span.attributes.items()],
+        "status": {"code": 2 if span.outcome not in (None, "ok", "SUCCESS", "PENDING", "unknown", "cancelled") else 0},
+    }  # fmt: skip
+
+
+def _attribute(name: str, value: str | int) -> Mapping[str, Any]:
+    return {"key": name, "value": {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}}
+
+
+def _identity(text: str, digits: int) -> str:
+    return sha256(text.encode()).hexdigest()[:digits]
