@@ -361,3 +361,14 @@ def test_scheduler_that_restarts_has_no_wrong_address():
     moved.append(event(310, "announce host to 10.77.0.3:8002", level="INFO", host="client-0"))
     assert finding(dataset_of(events=moved), "scheduler_address_wrong").verdict == "absent"
     assert finding(dataset_of(), "scheduler_address_wrong").verdict == "unknown"
+
+
+def test_refusals_of_the_registry_in_a_storm_are_counted():
+    """With the requests in flight then: how much concurrency the registry took."""
+    refused = event(100.5, "backend get failed: 429 Too Many Requests", host="client-0")
+    storm = pulls(6)
+    dataset = storm.with_frames(events=dataset_of(events=[refused]).events)
+    assert (
+        "refused 1 requests (429, 401) meanwhile, with 6 to 6 others in flight"
+        in finding(dataset, "back_to_source_storm").reason
+    )

@@ -21,6 +21,7 @@ _CONTACTS = (
 MIN_PULLS, MIN_SHARE = 3, 0.05
 MOST_PULLS = 0.5
 """One node alone is a storm if this proportion of all pulls is its."""
+_REFUSED = r"\b(?:429|401)\b|Too Many Requests|toomanyrequests|Unauthorized"
 _TURNED = ("source_round_started", "peer_source_started", "source_round_failed", "scheduler_round_failed")
 _PULLS = f"""
 CREATE OR REPLACE TEMP TABLE source_pulls AS
@@ -111,6 +112,7 @@ def check(dataset: Dataset) -> Finding:
         )
         if known_bytes:
             facts.append(message("the blobs themselves have {size}", size=format_size(known_bytes)))
+    facts += _refusals(dataset, first, last)
     facts.append(message("what set it off: {triggers}", triggers=join(_triggers(dataset, first, last), ", ")))
     lines = f"event_id IN {_TURNED} AND peer_id IN (SELECT peer_id FROM source_pulls WHERE is_redundant)"
     tasks = failed_tasks(dataset, "peer_id IN (SELECT peer_id FROM source_pulls WHERE is_redundant)")
@@ -120,6 +122,32 @@ def check(dataset: Dataset) -> Finding:
     return ABOUT.present(
         "high" if tasks else "medium", *facts, count=n, tasks=tasks, times=[first, last], evidence=evidence
     )
+
+
+def _refusals(dataset: Dataset, first: int, last: int) -> list[Message]:
+    """Return how often the registry refused requests for load meanwhile, and with how many requests in flight."""
+    ((n, fewest, most),) = dataset.rows(
+        f"""
+        WITH refusals AS (
+            SELECT DISTINCT host, epoch_ns(time) AS ns FROM events
+            WHERE component = 'client' AND level IN ('WARN', 'ERROR') AND regexp_matches(message, '{_REFUSED}') AND epoch_ns(time) BETWEEN ? AND ?
+        ), loads AS (
+            SELECT refusals.ns, count(pieces.started) AS requests FROM refusals
+            LEFT JOIN pieces ON origin = 'source' AND epoch_ns(started) <= refusals.ns AND epoch_ns(ended) > refusals.ns GROUP BY refusals.host, refusals.ns
+        ) SELECT count(*), min(requests), max(requests) FROM loads
+        """,
+        (first, last),
+    )
+    if not n:
+        return []
+    return [
+        message(
+            "the registry refused {n:,} requests (429, 401) meanwhile, with {fewest:,} to {most:,} others in flight",
+            n=n,
+            fewest=fewest,
+            most=most,
+        )
+    ]
 
 
 def _triggers(dataset: Dataset, first: int, last: int) -> list[Message]:
