@@ -47,6 +47,8 @@ class Signature:
     """The setting that governs it."""
     echo_of: str | None = None
     """Signature whose repetition this is."""
+    hides: tuple[str, ...] = ()
+    """Signatures that this one makes wrong where both match: they name another side."""
     finding: bool = False
     """Whether a diagnosis gives a verdict on it by its id."""
     remedy: str = ""
@@ -109,7 +111,9 @@ _IDS = re.compile(r"\b(?:[0-9a-f]{3}/)?[0-9a-f]{64}\b(?P<piece>-\d+)?|\b[0-9a-f]
 @lru_cache(maxsize=4_096)
 def _shown(text: str) -> tuple[Signature, ...]:
     candidates = dict.fromkeys([one.id for literal, one in _literals() if literal in text])
-    return tuple(one for one in map(_by_id().__getitem__, candidates) if one.regex.search(text) is not None)
+    found = [one for one in map(_by_id().__getitem__, candidates) if one.regex.search(text) is not None]
+    hidden = {name for one in found for name in one.hides}
+    return tuple(one for one in found if one.id not in hidden)
 
 
 def cause_of(text: str) -> Signature | None:

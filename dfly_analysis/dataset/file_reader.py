@@ -21,7 +21,13 @@ from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.messages import message
 from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
-from dfly_analysis.readers.fragments import fragment_table, missing_fragments, read_fragments, without_lines
+from dfly_analysis.readers.fragments import (
+    fragment_table,
+    is_progress,
+    missing_fragments,
+    read_fragments,
+    without_lines,
+)
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import begins_record, match_head
@@ -157,12 +163,12 @@ class _FileReader:
         added, dropped = missing_fragments(fragments, tables)
         for table in tables:
             sink(without_lines(table, dropped) if dropped else table)
+        if not added and row.get("kind", "foreign") == "foreign":
+            if is_configuration(text):
+                return {**row, "kind": "configuration"}
+            return {**row, "kind": "progress"} if is_progress(text) else row
         if not added:
-            return (
-                {**row, "kind": "configuration"}
-                if row.get("kind", "foreign") == "foreign" and is_configuration(text)
-                else row
-            )
+            return row
         sink(fragment_table(added, opened.address, self.options.tz))
         if row.get("kind") == "log":
             return row

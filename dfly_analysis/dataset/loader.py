@@ -227,4 +227,6 @@ def require_readable(paths: Sequence[str | Path], result: FileResult) -> None:
     hint = "`dfly-analysis inspect` shows what each file was taken for"
     if any(row["kind"] == "configuration" for row in result.coverage):
         hint = "`dfly-analysis check-config` checks a configuration"
+    if any(row["kind"] == "progress" for row in result.coverage):
+        hint = "it is progress output of a download; the reason of a failure is in the client's log, dfdaemon.log"
     raise SourceError(f"nothing in it is a log, job JSON or benchmark table{reason}", where=where, hint=hint)

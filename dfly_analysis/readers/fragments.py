@@ -65,6 +65,13 @@ _STRUCTURE = re.compile(
     r"^\W{0,3}(?:\w{3}\s{1,2}\d{1,2} \d\d:\d\d:\d\d \S{1,80} \S{1,60}:|[IWEF]\d{4} \d\d:\d\d:\d\d|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\S{1,60} - - \[|\[\w{3} \w{3} \d\d |Traceback |Exception in )"
 )
 """How a line of some program's log begins."""
+_BAR = re.compile(r"[\[|(][#=>\-. \u2580-\u259f]{4,}[\])|]|\d{1,3}(?:\.\d+)? ?%")
+_AMOUNT = re.compile(r"\d(?:\.\d+)? ?(?:[KMGT]i?)?B? ?/ ?(?:\d+(?:\.\d+)? ?[KMGT]?i?B\b|s\b)|\d ?(?:[KMGT]i?)?B/s")
+"""The bar, or the share, and the amount in progress output."""
+_STATUS = re.compile(r"^< HTTP/[\d.]{1,3} [1-5]\d\d\b")
+_REQUEST = re.compile(r"https?://\S|Connected to \S|^Host: \S", re.IGNORECASE)
+_MOST_HEADERS = 30
+"""How a curl transcript shows a status, and before it the request."""
 _CODE = re.compile(
     r"(?:[;{]|\}\)?[;,])\s*$|^\s*[})\]]+[;,]?$|^\s*(?://|/\*|\*/|#include|#\[|import |from \S+ import|func |(?:pub )?(?:async )?fn |def |class |return |if |else|for |while |let |const |var |package |use |match )|\w!\("
 )
@@ -130,6 +137,12 @@ def read_fragments(text: str) -> list[Fragment]:
     return [] if found and _is_code(lines) else [fragment for fragment in found if _is_ours(fragment, lines)]
 
 
+def is_progress(text: str) -> bool:
+    """Return whether a text is nothing but the progress output of a download tool such as dfget and dfctl."""
+    lines = [line for line in re.split(r"[\r\n]+", _COLOUR.sub("", text)) if line.strip()]
+    return bool(lines) and all(_BAR.search(line) and _AMOUNT.search(line) for line in lines)
+
+
 def clean_lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of a text with their numbers: entities, escapes, colours, quotation marks and markup taken off."""
     for number, raw in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
@@ -181,7 +194,13 @@ def _unwrapped(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     number, text = 0, ""
     for place, (line_number, line) in enumerate(lines):
         before = lines[place - 1][1] if place else ""
-        if before and _WRAPPED_CHARS <= width <= _WIDEST_CHARS and not _TIME.match(line) and not _MEMBER.match(line):
+        if (
+            before
+            and _WRAPPED_CHARS <= width <= _WIDEST_CHARS
+            and not _TIME.match(line)
+            and not _MEMBER.match(line)
+            and not line.startswith("< ")
+        ):
             word = len(line.split(" ", 1)[0])
             if (
                 len(before) == width
@@ -271,9 +290,12 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
     at = 0
     while at < len(lines):
         line = lines[at]
+        length = 1
+        if _STATUS.match(line.text):
+            line, length = _transcript(lines, at)
         of_message = _signatures(line.message)
         found = of_message or _signatures(line.text)
-        length, message = 1, line.message if of_message or not found else line.text
+        message = line.message if of_message or not found else line.text
         if len(lines) <= _MAX_LINES_JOINED and (len(line.text) >= _WRAPPED_CHARS or line.source or line.time):
             for end in range(at + 2, min(at + 1 + _MAX_JOINED, len(lines) + 1)):
                 following = lines[at + 1 : end]
@@ -294,6 +316,20 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
             text = "\n".join(redact(one.text) for one in lines[at : at + length])
             yield Fragment(line.number, record, text, tuple(found), event)
         at += length
+
+
+def _transcript(lines: Sequence[_Line], at: int) -> tuple[_Line, int]:
+    """Return the status line of a curl transcript with the request before it and the headers behind it, and how many lines follow it."""
+    request = next(
+        (one.text for one in reversed(lines[max(0, at - _MOST_HEADERS) : at]) if _REQUEST.search(one.text)), ""
+    )
+    end = next((end for end in range(at + 1, len(lines)) if not lines[end].text.startswith("<")), len(lines))
+    headers = " ".join(one.text.removeprefix("<").strip() for one in lines[at + 1 : min(end, at + _MOST_HEADERS)])
+    answer = f"HTTP status {lines[at].text.partition(' ')[2].strip().partition(' ')[2]} {headers}"
+    line = lines[at]
+    return _Line(
+        line.number, line.text, line.time, line.level, line.source, f"HTTP request {request}: {answer}"
+    ), end - at
 
 
 def _best(found: Sequence[Fragment]) -> tuple[int, int]:

@@ -29,6 +29,7 @@ FINDINGS = {
     "body_truncated": ("cause", "network_instability", "reset"),
     "registry_status": ("cause", "origin_registry", "origin"),
     "token_expired": ("cause", "auth", "origin"),
+    "registry_forbidden": ("cause", "auth", "origin"),
     "registry_rate_limited": ("cause", "rate_limited", "origin"),
     "disk_full": ("cause", "disk_full", "storage"),
     "storage_fault": ("cause", "storage_io", "storage"),

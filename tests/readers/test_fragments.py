@@ -167,3 +167,27 @@ def test_explain_takes_whatever_people_have():
     assert {text: dfly.explain(text).kind for text in kinds} == kinds
     with pytest.raises(dfly.DflyError, match=re.escape("nothing is known of 'blue moon'")):
         dfly.explain("blue moon")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("unexpected status from GET request to http://127.0.0.1:4001/v2/a/blobs/sha256:ab?ns=docker.io: 500 Internal Server Error", ["local_proxy_error"]),
+        ("* Connected to 127.0.0.1 (127.0.0.1) port 4001\n> Host: 127.0.0.1:4001\n>\n< HTTP/1.1 500 Internal Server Error\n", ["local_proxy_error"]),
+        ("curl -v http://localhost:4001/v2/a/blobs/sha256:ab\n< HTTP/1.1 502 Bad Gateway\n", ["local_proxy_error"]),
+        ("unexpected status from GET request to https://registry.example/v2/a/blobs/sha256:ab: 500 Internal Server Error", ["registry_status"]),
+        ("curl -I https://registry.example/v2/a/blobs/sha256:ab\n< HTTP/2 502 \n< server: nginx\n", ["registry_status"]),
+        ("< HTTP/1.1 503 Service Unavailable\n< server: istio-envoy\n", ["service_mesh_answered"]),
+        ('download from source failed: status code 503, headers: {"server": "istio-envoy"}', ["service_mesh_answered"]),
+        ("backend get failed: 403 Forbidden", ["registry_forbidden"]),
+        ("backend get failed: 403 Forbidden: token has expired", ["token_expired"]),
+        ("unexpected status 403 Forbidden from https://store.example/l?X-Amz-Expires=1200", ["token_expired"]),
+        ("backend error: 401 Unauthorized", ["token_expired"]),
+    ],
+)  # fmt: skip
+def test_a_status_is_laid_at_the_right_side(text, expected):
+    """What the local proxy or a mesh answered is not the registry's, and a 403 is no expired token unless one is named."""
+    found = {
+        one.id for fragment in read_fragments(text) for one in fragment.signatures if one.layer in ("cause", "symptom")
+    }
+    assert sorted(found) == expected
