@@ -18,6 +18,7 @@ from dfly_analysis.catalog.log_formats import load_formats
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.messages import Message, format_list, message
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration
 
 TOLERANCE_S = 0.1
@@ -31,50 +32,6 @@ _NEAR_ZONE_S = 120.0
 _DONE = ("SUCCESS", "FAILURE")
 """States in which the last update of a job is its end."""
 JOBS = message("the Manager's jobs")
-_PAIRS = """
-WITH marks AS (
-    SELECT component, host, peer_id, log_path, event_id, epoch_ns(time) AS t FROM events
-    WHERE peer_id IS NOT NULL AND time IS NOT NULL AND ((component = 'client' AND event_id IN (
-        'task_started', 'source_round_started', 'parent_round_started', 'task_finished', 'task_failed', 'task_output_written'
-    )) OR (component = 'scheduler' AND event_id IN (
-        'peer_registered', 'peer_source_started', 'peer_parents_started', 'piece_reported', 'peer_finished', 'peer_failed'
-    )))
-), clients AS (
-    SELECT peer_id, any_value(host) AS host, min(t) FILTER (event_id = 'task_started') AS began,
-        min(t) FILTER (event_id IN ('source_round_started', 'parent_round_started')) AS answered,
-        min(t) FILTER (event_id IN ('task_finished', 'task_failed', 'task_output_written')) AS ended
-    FROM marks WHERE component = 'client' AND host IS NOT NULL GROUP BY peer_id
-), schedulers AS (
-    SELECT peer_id, clock, min(t) FILTER (event_id = 'peer_registered') AS registered, max(t) AS last
-    FROM marks JOIN service_clocks USING (log_path) WHERE component = 'scheduler' GROUP BY peer_id, clock
-), pairs AS (
-    SELECT host, clock, (registered - began) / 1e9 AS until_registered_s, (registered - answered) / 1e9 AS since_answer_s,
-        (last - ended) / 1e9 AS since_end_s
-    FROM clients JOIN schedulers USING (peer_id)
-), highest AS (
-    SELECT host, clock, min(until_registered_s) AS high_s, max(since_answer_s) AS answered_s, count(*) AS pairs FROM pairs GROUP BY ALL
-)
-SELECT host, clock, any_value(answered_s), max(since_end_s) FILTER (since_end_s <= high_s + ?), any_value(high_s), any_value(pairs)
-FROM pairs JOIN highest USING (host, clock) GROUP BY ALL ORDER BY ALL
-"""
-"""How far each scheduler's clock is ahead of each client's: at least and at most. A scheduler that hangs logs late what it was sent: the end
-of a task bounds the offset only where the beginning of the tasks allows it."""
-_JOB_PAIRS = """
-SELECT clock, max((first - epoch_ns(ended)) / 1e9), min((first - epoch_ns(created)) / 1e9), count(*) FROM (
-    SELECT job_id, clock, min(epoch_ns(time)) AS first FROM events JOIN service_clocks USING (log_path)
-    WHERE component = 'scheduler' AND job_id IS NOT NULL AND time IS NOT NULL GROUP BY job_id, clock
-) JOIN job_times USING (job_id) GROUP BY clock ORDER BY clock
-"""
-_CORRECTED = """
-CREATE VIEW events AS
-SELECT e.* REPLACE (
-    CASE WHEN e.event_id = 'piece_reported' AND EXISTS (
-        SELECT 1 FROM clocks_incomparable d WHERE d.log_path = e.log_path AND (d.host IS NULL OR d.host = e.host)
-    ) THEN NULL WHEN s.shift_ns IS NULL THEN e.time
-    ELSE make_timestamp_ns(epoch_ns(e.time) + s.shift_ns)::TIMESTAMPTZ_NS END AS time
-)
-FROM events_as_logged e LEFT JOIN clock_shifts s ON s.log_path = e.log_path AND s.component = e.component AND (s.host IS NULL OR s.host = e.host)
-"""
 _TEXT = pa.string()
 _Shift: TypeAlias = tuple[str, str, str | None, float]
 """Log, component, host where the log holds several, and seconds to add to the times."""
@@ -199,7 +156,7 @@ def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[
     clocks = list(paths)
     listed = [{"log_path": path, "clock": place} for place, clock in enumerate(clocks) for path in paths[clock]]
     engine.add_rows("service_clocks", listed, pa.schema([("log_path", _TEXT), ("clock", pa.int64())]))
-    rows = engine.rows(_PAIRS, (TOLERANCE_S,))
+    rows = engine.rows(sql("dataset", "clock_pairs"), (TOLERANCE_S,))
     found = [
         _Bounds(clocks[clock], host, *_interval(high, answered, ended), pairs)
         for host, clock, answered, ended, high, pairs in rows
@@ -212,7 +169,7 @@ def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[
         moment = pa.timestamp("ns", "UTC")
         schema = pa.schema([("job_id", _TEXT), ("created", moment), ("ended", moment)])
         engine.add_arrow("job_times", pa.Table.from_pylist(times, schema))
-        rows = engine.rows(_JOB_PAIRS)
+        rows = engine.rows(sql("dataset", "job_clock_pairs"))
         found += [_Bounds(clocks[clock], JOBS, *_interval(high, low), pairs) for clock, low, high, pairs in rows]
     return found
 
@@ -378,7 +335,7 @@ def _apply(
     ]
     engine.add_rows("clocks_incomparable", incomparable, pa.schema([("log_path", _TEXT), ("host", _TEXT)]))
     engine.execute("ALTER VIEW events RENAME TO events_as_logged")
-    engine.execute(_CORRECTED)
+    engine.execute(sql("dataset", "corrected_events"))
     of_file = {path: seconds for path, _, host, seconds in shifts if host is None}
     for row in result.coverage:
         if seconds := of_file.get(row["path"]):

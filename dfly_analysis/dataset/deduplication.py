@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, is_there, lengths_of, values_of
+from dfly_analysis.sql_scripts import sql
 
 Copies = Mapping[str, Sequence[str]]
 """Address of each copy, and of the logs it repeats."""
@@ -152,30 +153,7 @@ def remove_copies(engine: Engine, copies: Copies) -> None:
     """
     pairs = [{"copy": copy, "original": original} for copy, originals in copies.items() for original in originals]
     engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
-    engine.execute("""
-        CREATE TABLE repeated_records AS
-        WITH named AS (
-            SELECT *, coalesce(message, concat_ws(' ', event_id, peer_id, piece_number)) AS record FROM events
-        ), own AS (
-            SELECT log_path AS copy, log_line, time, record, host_id,
-                row_number() OVER (PARTITION BY log_path, time, record, host_id ORDER BY log_line) AS turn
-            FROM named WHERE log_path IN (SELECT copy FROM copies)
-        ), original AS (
-            SELECT copy, time, record, host_id, row_number() OVER (PARTITION BY copy, time, record, host_id) AS turn
-            FROM named JOIN copies ON log_path = original
-        )
-        SELECT copy, log_line FROM own WHERE EXISTS (
-            SELECT 1 FROM original WHERE original.copy = own.copy AND original.time IS NOT DISTINCT FROM own.time
-            AND original.record = own.record AND original.host_id IS NOT DISTINCT FROM own.host_id
-            AND original.turn = own.turn
-        )
-    """)
-    engine.execute("ALTER VIEW events RENAME TO events_with_copies")
-    engine.execute("""
-        CREATE VIEW events AS SELECT * FROM events_with_copies e WHERE NOT EXISTS (
-            SELECT 1 FROM repeated_records r WHERE r.copy = e.log_path AND r.log_line = e.log_line
-        )
-    """)
+    engine.execute(sql("dataset", "repeated_records"))
 
 
 def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:

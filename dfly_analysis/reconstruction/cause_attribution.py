@@ -3,7 +3,7 @@
 import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, load_signatures, signatures_in
-from dfly_analysis.reconstruction.sql_scripts import sql
+from dfly_analysis.reconstruction.event_records import sql
 from dfly_analysis.reconstruction.temporary_tables import TEXT, create_from_rows, insert_rows
 
 _TEXTS_AT_A_TIME = 5_000

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from dfly_analysis.reconstruction.sql_scripts import sql
+from dfly_analysis.reconstruction.event_records import sql
 from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows
 
 EARLY_S = 0.05

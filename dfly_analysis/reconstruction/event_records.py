@@ -1,6 +1,8 @@
 """The records that reconstruction needs, by what their events say; every constant here can be used in the scripts of `sql`."""
 
+from dfly_analysis import sql_scripts
 from dfly_analysis.catalog.log_events import ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.sql_scripts import quoted
 
 STARTED = "piece_started"
 ENDS = ("piece_finished", "piece_report_closed")
@@ -34,13 +36,6 @@ EARLY_NS = 2_000_000_000
 """Kubernetes reports whole seconds."""
 OPEN_ORDER, REPORT_ORDER, INFERRED_ORDER = 1 << 42, 1 << 40, 1 << 41
 """Attempts of a peer at a piece that began in the same moment: by their ends, then reported, then inferred, then open ones."""
-
-
-def quoted(texts: tuple[str, ...] | frozenset[str]) -> str:
-    """Return texts as an SQL list in parentheses."""
-    return "(" + ", ".join(f"'{text}'" for text in sorted(texts)) + ")"
-
-
 NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {quoted(EVERYWHERE)}
     OR (peer_id IS NOT NULL AND level IN {quoted(ERROR_LEVELS)}))"""
 ACTING = f"writer = {CLIENT} AND event IN {quoted(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
@@ -50,3 +45,9 @@ PREHEAT_RANK = FAILURE_TEXTS.index("preheat_failed")
 USUAL_COST_S = """CASE WHEN suffix(cost, 'ms') THEN try_cast(left(cost, -2) AS DOUBLE) * 0.001
     WHEN suffix(cost, 's') THEN try_cast(left(cost, -1) AS DOUBLE) END"""
 """Seconds that a piece cost, where they are written as milliseconds or seconds alone; `_odd_costs` has the others."""
+
+
+def sql(name: str, **values: object) -> str:
+    """Return a script of this package, with a constant of this module, or a value given, for each ``$NAME``."""
+    constants = {name: value for name, value in globals().items() if name.isupper()}
+    return sql_scripts.sql("reconstruction", name, **constants | values)

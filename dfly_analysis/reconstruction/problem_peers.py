@@ -9,9 +9,8 @@ import duckdb
 
 from dfly_analysis.catalog.error_signatures import cause_of, signature
 from dfly_analysis.reconstruction.cancelled_pieces import Reports, add_cancelled
-from dfly_analysis.reconstruction.event_records import INFERRED_ORDER, OPEN_ORDER
+from dfly_analysis.reconstruction.event_records import INFERRED_ORDER, OPEN_ORDER, sql
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, Record, read_pieces
-from dfly_analysis.reconstruction.sql_scripts import sql
 from dfly_analysis.reconstruction.temporary_tables import FLAG, NUMBER, TEXT, WHOLE, create_from_rows, insert_rows
 
 RECORDS_AT_A_TIME = 20_000

@@ -10,10 +10,9 @@ from dfly_analysis.reconstruction.effective_timeouts import (
     at_timeout,
     correct_timeouts,
 )
-from dfly_analysis.reconstruction.event_records import CLIENT, REPORTED, USUAL_COST_S
+from dfly_analysis.reconstruction.event_records import CLIENT, REPORTED, USUAL_COST_S, sql
 from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
 from dfly_analysis.reconstruction.run_context import Terminations, create_run_context
-from dfly_analysis.reconstruction.sql_scripts import sql
 from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, create_from_rows, drop_temporary_tables
 from dfly_analysis.units import parse_duration
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import duckdb
 
 from dfly_analysis.catalog.log_events import VERDICTS
-from dfly_analysis.reconstruction.sql_scripts import sql
+from dfly_analysis.reconstruction.event_records import sql
 from dfly_analysis.reconstruction.temporary_tables import TEXT, WHOLE, create_from_rows
 
 Termination: TypeAlias = tuple[int | None, str, str]

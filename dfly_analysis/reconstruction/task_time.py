@@ -2,7 +2,7 @@
 
 import duckdb
 
-from dfly_analysis.reconstruction.sql_scripts import sql
+from dfly_analysis.reconstruction.event_records import sql
 
 PARTS = (
     "registration", "scheduling", "source", "parents", "local", "retries", "parent_wait", "slots", "idle", "writing", "not_logged",

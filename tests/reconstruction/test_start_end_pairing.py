@@ -23,8 +23,9 @@ from reconstruction_cases import (
     started,
 )
 
+from dfly_analysis import sql_scripts
 from dfly_analysis.dataset import load
-from dfly_analysis.reconstruction import problem_peers, sql_scripts
+from dfly_analysis.reconstruction import problem_peers
 from dfly_analysis.reconstruction.piece_state_machine import read_pieces
 
 
@@ -80,9 +81,9 @@ def written(steps):
     return client(*lines)
 
 
-def none_ordinary(name, read_script=sql_scripts.read_script):
+def none_ordinary(package, name, read_script=sql_scripts.read_script):
     """Return a script in which every piece goes to the state machine."""
-    return read_script(name).replace("logs_starts AND in_one_place", "false")
+    return read_script(package, name).replace("logs_starts AND in_one_place", "false")
 
 
 @given(st.lists(STEPS, min_size=1, max_size=25), st.booleans())
