@@ -81,14 +81,17 @@ def read_release(line: Line, value: Any) -> str:
 
 
 def _quantity(parse: Callable[[Any], float], example: str, smallest: int = 0) -> Callable[[Any], float]:
-    """Return the check of a positive quantity; a size below `smallest` bytes is a number whose unit was forgotten."""
+    """Return the check of a positive quantity; below `smallest` bytes it is a number whose unit was forgotten, as is a text of digits alone."""
 
     def check(value: Any) -> float:
         number = parse(value)
+        if smallest and number and isinstance(value, str) and value.strip().replace(".", "", 1).isdecimal():
+            raise DflyError(f"{value!r} has no unit", hint=f"write it like {example}; B is bytes")
         if number <= 0:
             raise DflyError(f"must be greater than zero, got {value!r}", hint=f"write it like {example}")
         if number < smallest:
-            text = f"must be at least {format_size(smallest)}, got {number} B"
+            unit = "/s" if parse is parse_rate else ""
+            text = f"must be at least {format_size(smallest)}{unit}, got {number:g} B{unit}"
             raise DflyError(text, hint=f"write the unit, as in {example}")
         return number
 
@@ -145,7 +148,12 @@ Size = Annotated[
 """Bytes, from ``20GiB`` or a number."""
 Bandwidth = Annotated[
     float,
-    Flag("RATE", "rate", check=_quantity(parse_rate, "100MB/s or 1Gbit/s"), text=_text(format_rate, parse_rate, "B/s")),
+    Flag(
+        "RATE",
+        "rate",
+        check=_quantity(parse_rate, "100MB/s or 1Gbit/s", 1024),
+        text=_text(format_rate, parse_rate, "B/s"),
+    ),
 ]
 """Bytes per second, from ``100MB/s``, ``1Gbit/s`` or a number."""
 Duration = Annotated[float, Flag("DURATION", "duration", check=_quantity(parse_duration, "30s or 5m"))]

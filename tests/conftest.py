@@ -17,6 +17,7 @@ TESTS = Path(__file__).resolve().parent
 # Left out of `make check`: what starts browsers, builds, whole programs or hundreds of fits. Files and folders of tests/.
 SLOW = (
     "bench/",
+    "cli/test_declarations.py",
     "cli/test_main.py",
     "cli/test_shutdown.py",
     "cli/test_snapshots.py",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import command, folder_option, load_dataset, options
+from dfly_analysis.cli.options import command, folder_option, load_dataset, options, require_task
 from dfly_analysis.cli.output import message
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 
@@ -31,6 +31,7 @@ def alerts(paths: tuple[str, ...], output: Path, seed_selector: str, client_sele
     from dfly_analysis.reporting.provenance import write_whole
 
     dataset = load_dataset(paths, given)
+    require_task(dataset, paths)
     fits = fit_all(dataset)
     advice = recommend(
         dataset, diagnose(dataset), fits, size=given["size"], target_failure_rate=given["target_failure_rate"]

@@ -25,7 +25,9 @@ _MOST_PARTS = 8
 @options(ReleaseOptions)
 @option("--size", kind=Size, help="Size of the largest layer.  [default: 20GiB]")
 @option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to one seed client, e.g. 100MB/s or 1Gbit/s.")
-@click.option("--layers", type=click.IntRange(1), metavar="N", help="Layers downloaded at the same time.  [default: 1]")
+@click.option(
+    "--layers", type=click.IntRange(1, 1000), metavar="N", help="Layers downloaded at the same time.  [default: 1]"
+)
 @fail_on_option
 @format_option
 def check_config(values: str, fail_on: str | None, output_format: str, **given: Any) -> None:

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, load_dataset, options
+from dfly_analysis.cli.options import (
+    command,
+    exit_on_severity,
+    fail_on_option,
+    format_option,
+    load_dataset,
+    options,
+    require_task,
+)
 from dfly_analysis.cli.output import Row, bullets, one_line, print_result, table, wrap
-from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_share
 
@@ -34,9 +41,8 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     rows = _rows(dataset, found)
     print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
     exit_on_severity(found.present(), fail_on)
-    if dataset.problems and not found.present() and not _count(dataset):
-        text, hint = "the readable part of the input contains no task", "give the complete files"
-        raise NotEnoughDataError(text, where=", ".join(paths), hint=hint)
+    if not found.present():
+        require_task(dataset, paths)
 
 
 def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:

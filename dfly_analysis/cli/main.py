@@ -10,6 +10,7 @@ import click
 from dfly_analysis.cli.options import CONTEXT
 from dfly_analysis.cli.shutdown import INTERRUPTED
 from dfly_analysis.errors import DflyError, suggest_similar
+from dfly_analysis.findings import collapse_whitespace
 
 SUMMARIES = {
     "report": "Write the tuning report: HTML page, JSON and Helm values.",
@@ -119,7 +120,7 @@ def _text_and_code(problem: Exception) -> tuple[str, int]:
 
 
 def _fail(text: str, code: int) -> int:
-    click.echo(f"dfly-analysis: {' '.join(text.split())}", err=True)
+    click.echo(f"dfly-analysis: {' '.join(collapse_whitespace(text).split())}", err=True)
     return code
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 import click
 
 from dfly_analysis.cli.output import FORMATS, message, reporting
-from dfly_analysis.errors import DflyError
+from dfly_analysis.errors import DflyError, NotEnoughDataError
 from dfly_analysis.options import (
     Declaration,
     Duration,
@@ -150,6 +150,13 @@ def exit_on_severity(present: Iterable[Finding], fail_on: str | None) -> None:
     """Exit with 1 if a finding has at least the severity of --fail-on."""
     if fail_on and any(SEVERITIES.index(one.severity) <= SEVERITIES.index(fail_on) for one in present):
         click.get_current_context().exit(1)
+
+
+def require_task(dataset: Dataset, paths: Sequence[str]) -> None:
+    """Raise NotEnoughDataError where a part of the input could not be read, and the rest contains no task."""
+    if dataset.problems and not dataset.rows("SELECT count(*) FROM tasks")[0][0]:
+        text, hint = "the readable part of the input contains no task", "give the complete files"
+        raise NotEnoughDataError(text, where=", ".join(paths), hint=hint)
 
 
 def resolve_settings(given: Mapping[str, Any]) -> Settings:

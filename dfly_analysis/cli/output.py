@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from dfly_analysis.errors import SourceError
+from dfly_analysis.findings import collapse_whitespace
 from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
 
 if TYPE_CHECKING:
@@ -42,14 +43,9 @@ def print_result(
         plain = json.loads(json.dumps(with_schema_version(**data)))  # messages become plain text
         click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120), nl=False)
     elif output_format == "csv":
-        import csv
+        from dfly_analysis.reporting.csv_text import csv_text
 
-        out = io.StringIO()
-        if rows:
-            writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        click.echo(out.getvalue(), nl=False)
+        click.echo(csv_text(rows), nl=False)
     else:
         click.echo("\n\n".join(filter(None, view())))
 
@@ -66,12 +62,12 @@ def wrap(text: str, label: str = "") -> str:
     """
     head = f"{label} " if label else ""
     wrapper = textwrap.TextWrapper(_line_width(), head, " " * len(head), break_long_words=False, break_on_hyphens=False)
-    return "\n".join(map(wrapper.fill, text.splitlines()))
+    return "\n".join(wrapper.fill(collapse_whitespace(line)) for line in text.splitlines())
 
 
 def one_line(text: str, indent: int = 4, longest: int = 160) -> str:
     """Return a text on one indented line, cut at the terminal's width."""
-    return " " * indent + " ".join(text.split())[: min(longest, _line_width() - indent)]
+    return " " * indent + " ".join(collapse_whitespace(text).split())[: min(longest, _line_width() - indent)]
 
 
 def fields(pairs: Sequence[tuple[str, str]]) -> str:
@@ -139,12 +135,12 @@ def _wrapped(names: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return f"{value:.4g}" if isinstance(value, float) else " ".join(str(value).split())
+    return f"{value:.4g}" if isinstance(value, float) else " ".join(collapse_whitespace(str(value)).split())
 
 
 def message(text: str) -> None:
-    """Print one line on stderr."""
-    click.echo(f"dfly-analysis: {text}", err=True)
+    """Print one line on stderr, without what would control a terminal."""
+    click.echo(f"dfly-analysis: {collapse_whitespace(text)}", err=True)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from dfly_analysis.quantities import interval_text
 from dfly_analysis.units import format_size
 
 if TYPE_CHECKING:
+    from dfly_analysis.config.helm_values import UserValues
     from dfly_analysis.estimates import Interval
     from dfly_analysis.recommendation.manifest import Manifest
     from dfly_analysis.recommendation.preheat_plan import PreheatPlan
@@ -42,6 +43,7 @@ _plan_options = combined(
     click.option("--platform", metavar="OS/ARCH", help="Platform to choose from an image index, e.g. linux/amd64."),
     click.option("--scope", type=click.Choice(_SCOPES), default=_SCOPES[0], help="Peers to preheat."),
     click.option("--parallel", type=click.IntRange(1, 100), metavar="N", help="Layers to preheat at the same time.  [default: chosen by the plan]"),
+    click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Setting to plan under, as in whatif; may be repeated."),
     click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to base the prediction on; may be repeated."),
     option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to all seed clients together, e.g. 100MB/s."),
     option("--seed-bandwidth", kind=Bandwidth, help="Bandwidth from the seed clients to one node, e.g. 1Gbit/s."),
@@ -61,7 +63,13 @@ _plan_options = combined(
 @options(ReadingOptions)
 @format_option
 def plan_preheat(
-    manifest: str, image: str | None, platform: str | None, logs: tuple[str, ...], output_format: str, **given: Any
+    manifest: str,
+    image: str | None,
+    platform: str | None,
+    logs: tuple[str, ...],
+    changes: tuple[str, ...],
+    output_format: str,
+    **given: Any,
 ) -> None:
     """Plan the preheat of an image: stages, times, failure rates.
 
@@ -70,22 +78,34 @@ def plan_preheat(
 
     MANIFEST is an OCI or Docker manifest, an OCI layout, the output of `docker manifest inspect -v`, a preheat job's JSON,
     or - for stdin. Times and failure rates are predicted from the logs given with --from, else from --bandwidth; the plan
-    lists its assumptions.
+    lists its assumptions. --values and --set apply over the settings of that run, as `helm upgrade` would.
     """
     from dfly_analysis.models import fit_all
     from dfly_analysis.recommendation.preheat_plan import plan_preheat as plan
 
+    upgrade = _upgrade(given["values"], changes)
     found = _read_manifest(manifest, image, platform)
-    dataset = load_dataset(logs, given) if logs else None
+    dataset = load_dataset(logs, given | {"values": None}) if logs else None
+    settings = (dataset.settings if dataset is not None else resolve_settings(given)).with_upgrade(upgrade)
     rates = {"registry": "bandwidth", "seed": "seed_bandwidth", "node": "node_rate", "unpack": "unpack_rate"}
     requested = {name: given[name] for name in ("first", "annotation", "scope", "parallel", "target_failure_rate")}
     planned = plan(
-        found, settings=resolve_settings(given), dataset=dataset, fits=fit_all(dataset) if dataset is not None else None,
+        found, settings=settings, dataset=dataset, fits=fit_all(dataset) if dataset is not None else None,
         rates={link: given[name] for link, name in rates.items()}, **requested,
     )  # fmt: skip
     print_result(_json(planned), output_format, _stages(planned), lambda: _view(planned))
     for warning in planned.warnings:
         message(f"warning: {warning}")
+
+
+def _upgrade(values: Any, changes: Sequence[str]) -> UserValues:
+    """Return the Helm values to plan under: those of the file, and over them the single changes."""
+    from dfly_analysis.config.helm_values import read_values
+    from dfly_analysis.simulation import parse_changes
+
+    read = read_values(values)
+    changed = {f"{one.role}.config.{one.key}": one.written for one in parse_changes(changes)}
+    return replace(read, entries={**read.entries, **changed}) if changed else read
 
 
 def _read_manifest(name: str, image: str | None, platform: str | None) -> Manifest:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options
+from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options, require_task
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.quantities import known_value, range_text
@@ -42,6 +42,7 @@ def recommend(paths: tuple[str, ...], overlay: Path | None, output_format: str, 
     print_result(recommend_json(advice), output_format, _rows(advice), lambda: _view(advice, overlay))
     for warning in advice.warnings:
         message(f"warning: {warning}")
+    require_task(dataset, paths)
 
 
 def _rows(advice: Advice) -> list[Row]:

@@ -101,6 +101,13 @@ class Settings:
         """Return settings that know these files of other runs, which count for their own hosts alone."""
         return replace(self, rendered_elsewhere=tuple(files))
 
+    def with_upgrade(self, values: UserValues) -> Settings:
+        """Return settings after Helm values are applied over what is in force, on every host, as ``helm upgrade --reuse-values -f`` does."""
+        changed = tuple(_upgraded(file, values) for file in self.rendered)
+        elsewhere = tuple(_upgraded(file, values) for file in self.rendered_elsewhere)
+        joined = replace(values, entries={**self.user.entries, **values.entries})
+        return replace(self.with_values(joined), rendered=changed, rendered_elsewhere=elsewhere)
+
     def with_versions(
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
     ) -> Settings:
@@ -263,6 +270,19 @@ class Settings:
             return ()
         source = message("{component} {version} (binary)", component="client", version=as_known("client", version))
         return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), "binary", source),)
+
+
+def _upgraded(file: RenderedFile, values: UserValues) -> RenderedFile:
+    """Return a file with what Helm values set for its role, whatever the keys are called in it."""
+    changed = dict(file.values)
+    for path, value in values.entries.items():
+        role, _, key = path.partition(".config.")
+        if role == file.role and key:
+            found = defaults_of(role, key)
+            for name in found.spellings if found else ():
+                changed.pop(name, None)
+            changed[key] = value
+    return replace(file, values=changed)
 
 
 class _RenderedFiles:

@@ -196,11 +196,10 @@ def _usual_unpack_bps(compression: str) -> float:
 
 def find_links(settings: Settings, dataset: Dataset | None, fits: Mapping[str, Any] | None, rates: Mapping[str, float | None]) -> Links:  # fmt: skip
     """Find the links of a layer from settings, logs and given bandwidths; arguments as `plan_preheat`."""
-    known = dataset.settings if dataset is not None else settings
     notes: list[str] = []
-    source = _link("seedClient", "source", known, dataset, fits, rates.get("registry"), notes)
-    origin = _link("client", "source", known, None, fits, rates.get("registry") or source.bandwidth_bps, [])
-    seed = _link("client", "parent", known, dataset, fits, rates.get("seed"), notes)
+    source = _link("seedClient", "source", settings, dataset, fits, rates.get("registry"), notes)
+    origin = _link("client", "source", settings, None, fits, rates.get("registry") or source.bandwidth_bps, [])
+    seed = _link("client", "parent", settings, dataset, fits, rates.get("seed"), notes)
     if not rates.get("node"):
         rate = format_rate(NODE_BPS)
         notes.append(message("a node reads its cache at {rate} (published, assumed): set --node-rate to yours", rate=rate))  # fmt: skip

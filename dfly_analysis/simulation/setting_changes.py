@@ -5,11 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dfly_analysis.catalog.defaults import defaults_of
+import yaml
+
+from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS, concurrency_key
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import CLIENT_ROLES
+from dfly_analysis.config.value_validation import invalid_reason
 from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
 from dfly_analysis.messages import Message, message
 from dfly_analysis.schema import ROLES
@@ -44,6 +47,8 @@ class Change:
     key: str
     text: str
     value: float
+    written: Value
+    """As a file of values holds it."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,8 @@ def parse_changes(texts: Iterable[str], *, role: str = "seedClient") -> tuple[Ch
         if not (equals and name and value):
             raise SettingsError(f"{text!r} is not KEY=VALUE", where=_WHERE, hint="write it like download.pieceTimeout=120s")  # fmt: skip
         whose, key = _find(name, role)
-        result[whose, key] = Change(whose, key, value, _value(key, value))
+        written = _written(whose, key, value)
+        result[whose, key] = Change(whose, key, value, _value(key, value), written)
     return tuple(result.values())
 
 
@@ -99,6 +105,18 @@ def _find(name: str, role: str) -> tuple[str, str]:
         raise SettingsError(f"the simulation does not support {name}", where=_WHERE, hint=f"it supports {known}")
     paths = [*SIMULATED_KEYS, *(f"{one}.config.{key}" for one in CLIENT_ROLES for key in SIMULATED_KEYS)]
     raise SettingsError(f"unknown setting {name!r}", where=_WHERE, hint=suggest_similar(name, paths) or f"known are {known}")  # fmt: skip
+
+
+def _written(role: str, key: str, text: str) -> Value:
+    """Return a value as YAML reads it; a SettingsError for one that `check-config` calls invalid."""
+    found, bare = defaults_of(role, key), text.removesuffix("/s") if SIMULATED_KEYS[key] == RATE else text
+    try:
+        value: Value = yaml.safe_load(bare)
+    except yaml.YAMLError:
+        value = bare
+    if found and (reason := invalid_reason(role, found.unit, value)):
+        raise SettingsError(reason, where=f"{_WHERE} {key}")
+    return value
 
 
 def _value(key: str, text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -9,7 +10,8 @@ import re
 import pytest
 
 from cli.cases import invoke
-from dfly_analysis.cli.output import Progress, fields, table, wrap
+from dfly_analysis.cli.output import Progress, fields, message, one_line, table, wrap
+from dfly_analysis.reporting.csv_text import csv_text
 
 
 @pytest.mark.parametrize("columns", ["60", "100", "160"])
@@ -98,3 +100,18 @@ class Terminal(io.StringIO):
 
     def isatty(self):
         return True
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\x1b]0;title\x07b", "a\x9b2Jb", "a\u202eb", "a\rb"])
+def test_no_text_of_the_input_controls_the_terminal(text, capsys):
+    """Neither in tables and lines nor in messages."""
+    message(text)
+    shown = [table("", [{"a": text}]), wrap(text), one_line(text), fields([("x", text)]), capsys.readouterr().err]
+    assert not any(set(one) & set("\x1b\x07\x9b\u202e\r") for one in shown)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1"])
+def test_no_cell_of_csv_is_a_formula(text):
+    """A spreadsheet takes it for text; numbers and a lone dash stay."""
+    assert next(csv.DictReader(io.StringIO(csv_text([{"a": text}]))))["a"] == f"'{text}"
+    assert csv_text([{"a": -1, "b": "-"}]) == "a,b\n-1,-\n"

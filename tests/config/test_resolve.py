@@ -156,6 +156,19 @@ def test_what_a_rendered_file_leaves_out_falls_to_the_binary():
     assert "run/seed-0/dfdaemon.yaml does not set it" in found.source
 
 
+def test_an_upgrade_changes_what_is_in_force_on_each_host():
+    """Only the keys it names, of the role it names; the run's other settings stay."""
+    upgrade = read_values({"seedClient.config.download.pieceTimeout": "120s"})
+    run = Settings.resolve(chart="1.7.4").with_rendered([_dfdaemon("seed-0"), _dfdaemon("node-1", seed=False)])
+    after = run.with_upgrade(upgrade)
+    assert after.get("download.pieceTimeout", "seedClient", "seed-0").seconds == 120
+    assert after.get("download.pieceTimeout", "client", "node-1") == run.get(
+        "download.pieceTimeout", "client", "node-1"
+    )
+    assert after.get("scheduler.scheduleTimeout", "seedClient") == run.get("scheduler.scheduleTimeout", "seedClient")
+    assert run.with_upgrade(read_values(None)).rendered == run.rendered
+
+
 def test_only_hosts_that_agree_speak_for_their_role():
     """A host without a file takes what all files of its role say; where they differ, chart and values count."""
     base = Settings.resolve(chart="1.7.4")

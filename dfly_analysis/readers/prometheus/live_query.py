@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -24,6 +25,7 @@ from dfly_analysis.units import parse_duration
 
 TOKEN = "DFLY_ANALYSIS_PROMETHEUS_TOKEN"  # noqa: S105 - the variable's name
 _TIMEOUT_S = (10.0, 120.0)  # to connect, and between two bytes of the answer
+_WHOLE_ANSWER_S = 600.0
 _MAX_BYTES = 512 << 20
 _REASONS = ("Connection refused", "Name or service not known", "No route to host", "reset by peer", "Network is unreachable")  # fmt: skip
 Point = tuple[float, float]  # unix time in seconds and value
@@ -105,6 +107,7 @@ class Server:
 
     def _get(self, url: str, parameters: dict[str, str]) -> tuple[int, bytes]:
         import requests  # type: ignore[import-untyped,unused-ignore]
+        from urllib3.exceptions import HTTPError, ReadTimeoutError
 
         token = os.environ.get(TOKEN, "").strip()
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {token}"} if token and not self.user else {})  # fmt: skip
@@ -113,9 +116,13 @@ class Server:
         failures = requests.exceptions
         try:
             with requests.get(url, params=parameters, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True) as response:  # fmt: skip
-                body = bytearray()
-                for block in response.iter_content(1 << 20):
+                body, until = bytearray(), monotonic() + _WHOLE_ANSWER_S
+                while block := response.raw.read1(1 << 20, decode_content=True):
                     body += block
+                    if monotonic() > until:
+                        raise self._error(
+                            "does not answer in time", "check that it is reachable, or name a shorter window"
+                        )
                     if len(body) > _MAX_BYTES:
                         raise self._error(f"answers with more than {_MAX_BYTES} bytes", "name a shorter window or a selector")  # fmt: skip
                 return response.status_code, bytes(body)
@@ -124,12 +131,12 @@ class Server:
                 raise self._error("does not speak TLS", "write http:// instead of https://") from problem
             hint = "name the authority's certificate in the variable REQUESTS_CA_BUNDLE"
             raise self._error("has a certificate that is not trusted", hint) from problem
-        except failures.Timeout as problem:
+        except (failures.Timeout, ReadTimeoutError) as problem:
             raise self._error("does not answer in time", "check that it is reachable, or name a shorter window") from problem  # fmt: skip
         except failures.ConnectionError as problem:
             reason = next((text for text in _REASONS if text.lower() in str(problem).lower()), "no connection")
             raise self._error(f"cannot be reached: {reason}", "check host and port; is a port forwarded?") from problem
-        except (failures.RequestException, UnicodeError, OSError) as problem:
+        except (failures.RequestException, HTTPError, UnicodeError, OSError) as problem:
             hint = "write its URL like http://prometheus:9090"
             raise self._error(f"cannot be queried: {type(problem).__name__}", hint) from problem
 

@@ -1,6 +1,5 @@
 """Summary of a batch: one table, and a page with links to the reports."""
 
-import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from dfly_analysis.messages import message, plural, translate
 from dfly_analysis.quantities import interval_text
 from dfly_analysis.reporting.batch.runner import Outcome
 from dfly_analysis.reporting.components import View
+from dfly_analysis.reporting.csv_text import csv_text
 from dfly_analysis.reporting.notebook_renderer import output_of
 from dfly_analysis.reporting.page import render_page
 from dfly_analysis.reporting.provenance import write_whole
@@ -61,10 +61,7 @@ def write_index(rows: Sequence[Row], output_dir: Path, lang: str = "en") -> Path
     """Write ``index.html`` and ``summary.csv``, and return the path of the page."""
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-    with (output_dir / "summary.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else ["report"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    (output_dir / "summary.csv").write_text(csv_text(rows) or "report\n", "utf-8")
     table = new_code_cell(outputs=[output_of(BatchIndex(tuple(rows), lang=lang))])
     n, failed = len(rows), sum(row["state"] == "failed" for row in rows)
     summary = message("{reports}, {failed:,} failed.", reports=plural("{n} report", "{n} reports", n), failed=failed)
