@@ -21,7 +21,7 @@ BEGIN = pd.Timestamp("2026-03-01T10:00:00Z")
 ATTACK = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
 LIMIT_S = 6.0
 SECTIONS = (
-    "verdict", "causes", "evidence", "timeline", "durations", "failure_rates", "task_failures", "advice_table",
+    "verdict", "causes", "evidence", "timeline", "time_table", "waterfall", "durations", "failure_rates", "task_failures", "advice_table",
     "settings_table", "jobs_table", "data_quality", "method", "parameters_table", "sizing", "preheat_plan", "next_runs", "monitoring",
 )  # fmt: skip
 

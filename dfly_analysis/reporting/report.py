@@ -17,7 +17,7 @@ from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict, source_fit
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting import advice_views, plots, size_explorer, statements, views
+from dfly_analysis.reporting import advice_views, plots, size_explorer, statements, time_views, views
 from dfly_analysis.reporting.components import Listing, TableView, View
 from dfly_analysis.reporting.consistency import Contradiction, reconcile
 from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn
@@ -39,7 +39,7 @@ from dfly_analysis.simulation import WhatIf, simulate
 
 V = TypeVar("V", bound=View)
 NOTEBOOK = "tuning_report"
-FigureName = Literal["timeline", "durations", "failure_rates", "fit_diagnostics", "task_failures"]
+FigureName = Literal["timeline", "durations", "failure_rates", "fit_diagnostics", "task_failures", "waterfall"]
 _COPIES = 40
 """Copies of the run that a report simulates: intervals need no third digit there."""
 
@@ -135,6 +135,10 @@ class Report:
         "Findings with the lines that show them, and what was not seen.", lambda of: views.evidence_of(of.findings)
     )
     timeline = Part("Failures against time.", lambda of: FigureView(of.draw("timeline")))
+    time_table = Part("Where the time of the slowest tasks went.", lambda of: time_views.time_of(of.dataset))
+    waterfall = Part(
+        "The pieces of the slowest tasks as bars against time.", lambda of: FigureView(of.draw("waterfall"))
+    )
     durations = Part("Durations of pieces against their size.", lambda of: FigureView(of.draw("durations")))
     failure_rates = Part("The failure rate against the timeout.", lambda of: FigureView(of.draw("failure_rates")))
     fit_diagnostics = Part(
@@ -191,8 +195,8 @@ class Report:
         prediction = self.prediction if isinstance(self.prediction, Prediction) else None
         fit = source_fit(self.fits)
         match name:
-            case "timeline":
-                return plots.draw_timeline(self.dataset)
+            case "timeline" | "waterfall":
+                return (plots.draw_timeline if name == "timeline" else plots.draw_waterfall)(self.dataset)
             case "durations":
                 registry_time = self.fits.get("registry_time")
                 drawn = plots.draw_durations(self.dataset, fit, prediction.piece_bytes if prediction else None)

@@ -9,16 +9,19 @@ from typing import get_args
 import matplotlib as mpl
 import pandas as pd
 import pytest
+from diagnosis_cases import dataset_of, job
 from report_cases import failing_report, healthy_report, no_tasks_report, pieces, tasks
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models import fit_duration
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.plots import draw_durations, draw_task_failures, draw_timeline
+from dfly_analysis.reporting.plots import draw_durations, draw_task_failures, draw_timeline, draw_waterfall
 from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS
 from dfly_analysis.reporting.report import FigureName
+from dfly_analysis.reporting.time_views import time_of
 from dfly_analysis.schema import CAUSES, OUTCOMES, TASKS
+from tests.reconstruction.test_task_time import piece, task
 
 NAMES = get_args(FigureName)
 
@@ -139,3 +142,24 @@ def test_every_outcome_and_cause_has_a_colour():
     """None falls back to a colour that means something else."""
     assert set(COLOURS) == set(OUTCOMES)
     assert set(CAUSE_COLOURS) == set(CAUSES)
+
+
+@pytest.mark.parametrize(("pieces", "media_type"), [(320, "image/svg+xml"), (5000, "image/png")])
+def test_waterfall_has_a_bar_for_each_piece(pieces, media_type):
+    """Readable for few and for many: lines for hundreds, dots for thousands, one row of numbers a task."""
+    dataset = dataset_of(
+        tasks=[task("p", end=pieces + 1, n_pieces=pieces)], pieces=[piece(n, n, n + 1) for n in range(pieces)]
+    )
+    figure = draw_waterfall(dataset)
+    assert figure.media_type == media_type
+    assert [row[2:] for row in figure.rows] == [(f"{pieces:,}", "0", "0", "0")]
+
+
+def test_time_table_has_shares_that_add_up():
+    """All tasks of a component first, then the slowest; a job's wait is said before."""
+    pieces = [piece(0, 1, 3, outcome="timeout"), piece(1, 3, 9)]
+    table = time_of(dataset_of(tasks=[task("p", job_id="group_1", start=2)], pieces=pieces, jobs=[job("SUCCESS")]))
+    shares = [float(cell.removesuffix(" %")) for cell in table.rows[0][3:]]
+    assert sum(shares) == pytest.approx(100, abs=0.5)
+    assert "A job waited 2 s" in table.notes[0]
+    assert time_of(dataset_of()).rows == ()
