@@ -60,23 +60,23 @@ class ClockOffset:
         """Return what is wrong, how it is known, and what was done about it."""
         values = {"clock": self.clock, "offset": format_duration(abs(self.offset_s)), "pairs": self.pairs}
         if self.kind == "zone" and self.given_zone and self.zone:
-            return message("times without a zone (logs of {clock}) were read in {given}, but {pairs:,} pairs of records with clients and jobs show {zone}: they are corrected by {offset}, as with `--tz {zone}`", given=self.given_zone, zone=self.zone, **values)  # fmt: skip
+            return message("times without a zone (logs of {clock}) were read in {given}, but pairs of records with clients and jobs ({pairs:,}) show {zone}: they are corrected by {offset}, as with `--tz {zone}`", given=self.given_zone, zone=self.zone, **values)  # fmt: skip
         if self.kind == "zone":
-            return message("times without a zone (logs of {clock}) were read in another zone than they were written in, as {pairs:,} pairs of records with clients and jobs show: they are corrected by {offset}", **values)  # fmt: skip
+            return message("times without a zone (logs of {clock}) were read in another zone than they were written in, as pairs of records with clients and jobs ({pairs:,}) show: they are corrected by {offset}", **values)  # fmt: skip
         return self._describe_correction(values) if self.is_corrected else self._describe_uncertain(values)
 
     def _describe_correction(self, values: dict[str, Any]) -> Message:
         if self.other:
-            return message("the clocks of {clock} and {other} differ by {offset} ({pairs:,} pairs of records); which of them is right is not known, so the times of {clock} are shifted to those of {other}", other=self.other, **values)  # fmt: skip
+            return message("the clocks of {clock} and {other} differ by {offset} (pairs of records: {pairs:,}); which of them is right is not known, so the times of {clock} are shifted to those of {other}", other=self.other, **values)  # fmt: skip
         if self.offset_s > 0:
-            return message("the clock of {clock} is {offset} ahead of the others ({pairs:,} pairs of records); its times are corrected", **values)  # fmt: skip
-        return message("the clock of {clock} is {offset} behind the others ({pairs:,} pairs of records); its times are corrected", **values)  # fmt: skip
+            return message("the clock of {clock} is {offset} ahead of the others (pairs of records: {pairs:,}); its times are corrected", **values)  # fmt: skip
+        return message("the clock of {clock} is {offset} behind the others (pairs of records: {pairs:,}); its times are corrected", **values)  # fmt: skip
 
     def _describe_uncertain(self, values: dict[str, Any]) -> Message:
         low, high = (message("an unknown time") if end is None else _signed(end) for end in (self.low_s, self.high_s))
         if self.low_s is not None and self.high_s is not None and self.low_s > self.high_s:
-            return message("the clock of {clock} changed during the run: it is {high} to {low} off the others ({pairs:,} pairs of records); its times are left as logged, and no duration is computed from times of two clocks", low=low, high=high, **values)  # fmt: skip
-        return message("the clock of {clock} is off the others by {low} to {high} ({pairs:,} pairs of records), too wide to correct it: its times are left as logged, and no duration is computed from times of two clocks", low=low, high=high, **values)  # fmt: skip
+            return message("the clock of {clock} changed during the run: it is {high} to {low} off the others (pairs of records: {pairs:,}); its times are left as logged, and no duration is computed from times of two clocks", low=low, high=high, **values)  # fmt: skip
+        return message("the clock of {clock} is off the others by {low} to {high} (pairs of records: {pairs:,}), too wide to correct it: its times are left as logged, and no duration is computed from times of two clocks", low=low, high=high, **values)  # fmt: skip
 
 
 def _signed(seconds: float) -> str:

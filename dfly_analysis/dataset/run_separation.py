@@ -31,7 +31,7 @@ _MOST_BRANCHES = 8
 _EVER, _NEVER = np.datetime64("1970-01-01", "ns"), np.datetime64("2200-01-01", "ns")
 _Root: TypeAlias = tuple[str, ...]
 _PROCESSES = """
-SELECT log_path, list(DISTINCT regexp_extract(host_id, '^([0-9a-fA-F.:]+)-', 1)) FILTER (host_id IS NOT NULL),
+SELECT log_path, mode(role), list(DISTINCT regexp_extract(host_id, '^([0-9a-fA-F.:]+)-', 1)) FILTER (host_id IS NOT NULL),
     list(epoch_ns(time)) FILTER (event_id = 'process_started' AND time IS NOT NULL)
 FROM events WHERE component = 'client' AND (host_id IS NOT NULL OR event_id = 'process_started') GROUP BY log_path
 """
@@ -80,6 +80,7 @@ class InputRun:
 class _Branch:
     """The logs of a host below one folder, archive or file."""
 
+    host: str
     root: _Root
     paths: tuple[str, ...]
     first: np.datetime64
@@ -89,8 +90,9 @@ class _Branch:
 
 @dataclass(frozen=True)
 class _Processes:
-    """Of a branch: the addresses that its records name, and when processes started."""
+    """Of a branch: the roles and addresses that its records name, and when processes started."""
 
+    roles: frozenset[str]
     addresses: frozenset[str]
     starts: tuple[np.datetime64, ...]
 
@@ -143,7 +145,7 @@ def _branches(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, Any]) 
     for (_, host), listed in logs.items():
         if len(listed) < 2:
             continue
-        depth = sum(1 for _ in takewhile(lambda step: len(set(step)) == 1, zip(*(steps for steps, _ in listed))))  # noqa: B905
+        depth = len(_common([steps for steps, _ in listed]))
         of_root: defaultdict[_Root, list[tuple[_Root, Mapping[str, Any]]]] = defaultdict(list)
         for steps, row in listed:
             of_root[steps[: depth + 1]].append((steps, row))
@@ -151,7 +153,7 @@ def _branches(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, Any]) 
             continue
         branches = [
             _Branch(
-                root, tuple(row["path"] for _, row in rows), min(_moment(row["first"]) for _, row in rows),
+                host, root, tuple(row["path"] for _, row in rows), min(_moment(row["first"]) for _, row in rows),
                 max(_moment(row["last"]) for _, row in rows), any(len(steps) == len(root) for steps, _ in rows),
             )
             for root, rows in of_root.items()
@@ -166,7 +168,10 @@ def _moment(time: Any) -> np.datetime64:
 
 def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun, ...]:
     """Return the groups of roots that hosts tell apart, by their first record."""
-    rows = {path: _Processes(frozenset(names or ()) - {""}, tuple(np.array(sorted(starts or ()), "M8[ns]"))) for path, names, starts in engine.rows(_PROCESSES)}  # fmt: skip
+    rows = {
+        path: _Processes(frozenset({role}), frozenset(names or ()) - {""}, tuple(np.array(sorted(starts or ()), "M8[ns]")))
+        for path, role, names, starts in engine.rows(_PROCESSES)
+    }  # fmt: skip
     votes: Counter[tuple[_Root, _Root]] = Counter()
     spans: dict[_Root, tuple[np.datetime64, np.datetime64]] = {}
     for branches in hosts:
@@ -183,8 +188,8 @@ def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun,
     for joined in together:
         kept, dropped = sorted((group[root] for root in joined), key=roots.index)
         group = {root: kept if own == dropped else own for root, own in group.items()}
-    names = _names(dict.fromkeys(group.values()))
-    members = {head: tuple(root for root in roots if group[root] == head) for head in names}
+    members = {head: tuple(root for root in roots if group[root] == head) for head in dict.fromkeys(group.values())}
+    names = _names(members, hosts)
     ends = {head: max(spans[root][1] for root in members[head]) for head in names}
     apart = all(spans[later][0] > ends[one] for one, later in pairwise(names))
     middles = [ends[one] + (spans[later][0] - ends[one]) // 2 for one, later in pairwise(names)]
@@ -197,11 +202,14 @@ def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun,
 
 def _processes(branch: _Branch, rows: Mapping[str, _Processes]) -> _Processes:
     known = [rows[path] for path in branch.paths if path in rows]
-    return _Processes(frozenset().union(*(one.addresses for one in known)), tuple(start for one in known for start in one.starts))  # fmt: skip
+    roles, addresses = (frozenset[str]().union(*(getattr(one, name) for one in known)) for name in ("roles", "addresses"))  # fmt: skip
+    return _Processes(roles, addresses, tuple(start for one in known for start in one.starts))
 
 
 def _are_apart(one: _Branch, later: _Branch, own: _Processes, of_later: _Processes) -> bool:
-    """Return whether two branches of a host cannot be of one run."""
+    """Return whether two branches of a host cannot be of one run; a node's client and seed client may share its name."""
+    if own.roles != of_later.roles:
+        return False
     if later.first < one.last:
         differ = own.addresses and of_later.addresses and not own.addresses & of_later.addresses
         return bool(differ) or _starts_within(of_later, one, own) or _starts_within(own, later, of_later)
@@ -237,13 +245,27 @@ def _sharing_peers(
     return [(roots[one], roots[other]) for one, other in engine.rows(_SHARED_PEERS)]
 
 
-def _names(heads: Iterable[_Root]) -> dict[_Root, str]:
-    """Return a name for each run: the last step of its root that tells it from the others."""
+def _names(members: Mapping[_Root, Sequence[_Root]], hosts: Iterable[Iterable[_Branch]]) -> dict[_Root, str]:
+    """Return a name for each run: the last folder or archive above those of its hosts, else the root that tells it from the others."""
+    folders: defaultdict[_Root, list[_Root]] = defaultdict(list)
+    for branch in (branch for branches in hosts for branch in branches):
+        for steps in map(_steps, branch.paths):
+            own = next((at for at, step in enumerate(steps) if at >= len(branch.root) and branch.host in step), -1)
+            folders[branch.root].append(steps[: max(own, len(branch.root))])
     names: dict[_Root, str] = {}
-    for root in heads:
-        name = _ARCHIVE.split(root[-1], maxsplit=1)[0] or root[-1]
-        names[root] = name if name not in names.values() else "/".join(root)
+    for head, roots in members.items():
+        common = _common([steps for root in roots for steps in folders[root]])
+        for steps in (common if len(common) > len(head) else head, head):
+            name = _ARCHIVE.split(steps[-1], maxsplit=1)[0] or steps[-1]
+            if name not in names.values():
+                break
+        names[head] = name if name not in names.values() else "/".join(head)
     return names
+
+
+def _common(paths: Sequence[_Root]) -> _Root:
+    """Return the steps that paths begin with alike."""
+    return tuple(steps[0] for steps in takewhile(lambda steps: len(set(steps)) == 1, zip(*paths)))  # noqa: B905
 
 
 def _apply(engine: Engine, result: FileResult, runs: Sequence[InputRun]) -> None:

@@ -115,6 +115,17 @@ def test_one_run_in_several_places_stays_one(tmp_path):
     assert rows_of(dataset) == rows_of(load(generated("slow-source", "v1.5.1")[0]))
 
 
+def test_seed_client_and_client_of_one_node_are_one_run(tmp_path):
+    """With hostNetwork both name the node; they are two processes at once."""
+    run = tree("slow-source", "v1.5.1", tmp_path / "in")
+    for path in run.rglob("*.log"):
+        text = path.read_text("utf-8")
+        path.write_text(text.replace("seed-client-0", "node-1").replace("client-0", "node-1"), "utf-8")
+    dataset = load(run)
+    assert dataset.input_runs == ()
+    assert {role for (role,) in dataset.rows("SELECT DISTINCT role FROM tasks WHERE host = 'node-1'")} == {"client", "seedClient"}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["copy-of-seed/dfdaemon.log", "seed-client-0/dfdaemon/pod.txt", "a.log"])
 def test_same_log_under_another_name_counts_once(tmp_path, name):
     run = tree("slow-source", "v1.5.1", tmp_path / "in")
