@@ -9,7 +9,7 @@ from dfly_analysis.units import format_duration, format_rate, format_share, form
 
 NOTHING = "\N{EN DASH}"
 MIN_SHARE = 1e-5
-_SAYS_NOTHING = 0.9
+SAYS_NOTHING = 0.9
 """A share whose interval is as wide as this is not known."""
 
 
@@ -33,7 +33,7 @@ def interval_text(interval: Interval, unit: str) -> str:
     if interval.low == interval.high or value == span:
         return value
     if unit == "share":  # an upper end says enough of a share that may be far below it
-        far = interval.high - interval.low >= _SAYS_NOTHING or interval.high < MIN_SHARE
+        far = interval.high - interval.low >= SAYS_NOTHING or interval.high < MIN_SHARE
         known = not far and (interval.value == 0.0 or interval.high <= FACTOR * interval.value)
     else:
         known = interval.is_known
@@ -51,7 +51,7 @@ def range_text(low: float, high: float, unit: str) -> str:
     begin, end = figure(low, unit), figure(high, unit)
     from_zero = low < MIN_SHARE if unit == "share" else low <= 0.0 <= high and unit in _PRINTED
     wide = low > 0.0 and FACTOR * low < high
-    if high - low >= _SAYS_NOTHING and unit == "share":
+    if high - low >= SAYS_NOTHING and unit == "share":
         return message("not known yet")
     if begin == end or (unit == "share" and high < MIN_SHARE):
         return end

@@ -9,7 +9,7 @@ from dfly_analysis.estimates import FACTOR, Interval, NotFitted
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.models import DEFAULT_RETRY_CORRELATION, DurationFit, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.layer_failure import LONGEST_S
-from dfly_analysis.quantities import interval_text
+from dfly_analysis.quantities import SAYS_NOTHING, interval_text
 from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE, TITLES, WRITE
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
@@ -188,6 +188,10 @@ def change_or_reason(context: Context, need: Requirement, *first: Message) -> Re
     )  # fmt: skip
 
 
+def _share(found: Interval) -> str:
+    return message("a share not known yet") if found.high - found.low >= SAYS_NOTHING else interval_text(found, "share")
+
+
 def _slowest(context: Context, fit: DurationFit) -> str:
     return interval_text(fit.quantile(context.piece_bytes, 0.999).up_to(fit.seen_s(context.piece_bytes)), "s")
 
@@ -264,8 +268,8 @@ def _predictions(context: Context, need: Requirement, in_force: float | None, pr
         if timeout_s is not None and layer is not None:
             yield message(
                 "at {timeout}, {attempts} of attempts time out, and timeouts fail {layers} of such layers",
-                timeout=duration_setting(timeout_s), layers=interval_text(layer, "share"),
-                attempts=interval_text(fit.timeout_rate(context.piece_bytes, timeout_s), "share"),
+                timeout=duration_setting(timeout_s), layers=_share(layer),
+                attempts=_share(fit.timeout_rate(context.piece_bytes, timeout_s)),
             )  # fmt: skip
     yield from _retry_assumptions(context, need)
     yield from _prediction_limits(context, need, fit, proposed_s)
@@ -304,9 +308,11 @@ def _prediction_limits(context: Context, need: Requirement, fit: DurationFit, pr
         )
         yield message("with the recommended {n} pieces in flight it has to be {needed}", n=n, needed=needed)
     whole = _layer_failure(context, need, proposed_s, competing=True)
-    if whole is not None and whole.value > context.target:
-        share = format_share(whole.value)
-        yield message("resets and other errors included, {share} of such layers still fail at any timeout", share=share)
+    if whole is not None and whole.low > context.target:
+        share = interval_text(whole, "share")
+        yield message(
+            "such layers that still fail at any timeout, by resets and other errors too: {share}", share=share
+        )
 
 
 def _rule_of_thumb_reason(context: Context, need: Requirement) -> Message:
@@ -349,7 +355,7 @@ def _refusal_by_model(context: Context, need: Requirement, fit: DurationFit) -> 
         return
     prediction = message(
         "at {timeout}, timeouts fail {share} of layers of {size} (prediction; target {target})", size=format_size(context.size_bytes),
-        timeout=duration_setting(in_force), share=interval_text(predicted, "share"), target=format_share(context.target),
+        timeout=duration_setting(in_force), share=_share(predicted), target=format_share(context.target),
     )  # fmt: skip
     if need.verdict == "meets":
         yield from (message("the current value meets the target"), prediction, now)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from dfly_analysis.estimates import FACTOR
 from dfly_analysis.messages import Message, message
-from dfly_analysis.quantities import figure
+from dfly_analysis.quantities import SAYS_NOTHING, figure
 from dfly_analysis.reporting.statements import Statement
 
-_SAYS_NOTHING = 0.9
 _SLACK = 1e-6
 
 
@@ -54,7 +53,7 @@ def says_nothing(statements: Statements) -> Iterator[Contradiction]:
         measured = not one.id.startswith(("cause.", "proposal.")) and isinstance(one.value, float)
         if not measured or one.low is None or one.high is None or one.low == one.high:
             continue
-        if one.unit == "share" and one.high - one.low >= _SAYS_NOTHING:
+        if one.unit == "share" and one.high - one.low >= SAYS_NOTHING:
             yield Contradiction(one.id, "says_nothing", message("not known yet: the data do not narrow it"))
         # a figure that is its own lower end, without an upper end, is a bound and says what it knows
         elif (
