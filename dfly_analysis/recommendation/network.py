@@ -194,5 +194,5 @@ def _resets(context: Context) -> Iterator[Estimate]:
         because = message("{lost:,} of {n:,} attempts of a {role} at the registry", lost=lost, n=n, role=TITLES[role])
         if shown:
             because = join([because, message("findings: {findings}", findings=format_list(shown))], "; ")
-        what = message("attempts whose connection was reset")
+        what = message("attempts whose connection was reset or cut short")
         yield Estimate.of("network", role, what, share, "share", "measured", confidence, because)

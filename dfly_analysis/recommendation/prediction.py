@@ -54,7 +54,8 @@ def uncovered_failures(dataset: Dataset, role: str = ROLE) -> UncoveredFailures 
     layers = (
         f"role = ? AND coalesce(size_bytes, {MIN_LAYER_BYTES}) >= {MIN_LAYER_BYTES} AND (outcome = 'ok' OR {FAILED})"
     )
-    uncovered = f"{FAILED} AND coalesce(cause, 'unknown') NOT IN {PIECE_CAUSES}"
+    of_pieces = "EXISTS (FROM pieces WHERE outcome NOT IN ('ok', 'cancelled'))"  # else no fit knows of a failure
+    uncovered = f"{FAILED} AND (coalesce(cause, 'unknown') NOT IN {PIECE_CAUSES} OR NOT {of_pieces})"
     query = f"SELECT count(*) FILTER ({uncovered}), count(*) FROM tasks WHERE {layers}"  # noqa: S608 - the package's own names
     failed, total = dataset.rows(query, [role])[0]
     return UncoveredFailures(role, failed, total) if failed else None

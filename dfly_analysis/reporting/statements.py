@@ -52,7 +52,7 @@ def statements_of_diagnosis(dataset: Dataset, findings: Diagnosis) -> Iterator[S
     tasks = Support("table", "tasks", total)
     yield _count("tasks.total", "tasks with a known end", total, tasks)
     yield _count("tasks.failed", "failed tasks", failed, tasks)
-    layers = f"role = 'seedClient' AND coalesce(size_bytes, 0) >= {MIN_LAYER_BYTES} AND (outcome = 'ok' OR {FAILED})"
+    layers = f"role = 'seedClient' AND coalesce(size_bytes, {MIN_LAYER_BYTES}) >= {MIN_LAYER_BYTES} AND (outcome = 'ok' OR {FAILED})"
     n, lost = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks WHERE {layers}")[0]
     if n:
         yield _figure("layers.failure_rate", "observed", "downloads of layers that failed on seed clients", wilson(lost, n), "share", Support("table", "tasks", n))  # fmt: skip

@@ -134,11 +134,11 @@ def _against(one: Mapping[str, Any], truth: Mapping[str, Any], report: Mapping[s
     elif name == "pull.on the node.pull":
         seed = next((other["value"] for other in report["statements"] if other["id"] == "pull.on a seed.pull"), None)
         yield "" if seed is None or value <= seed * (1 + 1e-9) else "slower than over the network"
-    elif name == "estimate.seedClient.network.attempts whose connection was reset":
-        planted = truth["requests_at_origin"].get("reset", 0)
-        yield "" if (value > 0) == (planted > 0) else f"said {value:.2%}, the registry reset {planted} requests"
+    elif name == "estimate.seedClient.network.attempts whose connection was reset or cut short":
+        planted = sum(n for how, n in truth["requests_at_origin"].items() if how in {"reset", "truncated"})
+        yield "" if (value > 0) == (planted > 0) else f"said {value:.2%}, the registry cut {planted} requests short"
     elif name == "finding.preheat_false_success" and value == "absent":
-        yield "" if not truth["layers_failed"] or "SUCCESS" not in truth["job_states"] else "a job lies"
+        yield "" if not truth["layers_failed"] or set(truth["job_states"]) != {"SUCCESS"} else "the jobs lie"
     elif name.startswith("finding.") and value == "present":
         yield from _finding(name.removeprefix("finding."), truth, report)
 
