@@ -1,6 +1,7 @@
 """Findings with evidence, and the proportions of the causes of failed tasks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.checks import load_checks
@@ -36,6 +37,9 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         primary = causes[0].cause if causes else None
         if is_fragment and primary in (None, "unknown"):
             return fragment_causes.explain(dataset, findings, causes)
+    # A text or an end of a process shows its usual cause only if a failed task is attributed to it.
+    attributed = {share.cause for share in causes if share.tasks}
+    findings = [one if one.cause in attributed or not one.tasks else replace(one, cause=None) for one in findings]
     strength = STRENGTHS.get(causes[0].confidence, "possible") if causes else None
     return Diagnosis(
         findings, causes, primary, strength=strength, alternatives=_alternatives(findings, primary, strength)
