@@ -116,7 +116,7 @@ def test_false_success_is_named_with_the_layers_that_are_missing():
     truth = truth_of("slow-v1.5.1")
     finding = findings.get("preheat_false_success")
     assert (finding.verdict, finding.severity, finding.count, finding.tasks) == ("present", "high", 2, 2)
-    assert finding.reason.startswith("8 of 8 preheat jobs report SUCCESS; requested layers missing in 2 of them: 2.")
+    assert finding.reason.startswith("8 of 8 preheat jobs report SUCCESS; requested blobs missing in 2 of them: 2.")
     assert (dataset.jobs["state"] == "SUCCESS").sum() == len(truth["job_states"]) == 8
     missing = {url.rpartition(":")[2] for urls in dataset.jobs["missing_urls"] for url in urls}
     assert missing == {layer["digest"] for layer in truth["layers"] if not layer["preheated"]}

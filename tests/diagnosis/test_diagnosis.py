@@ -209,8 +209,8 @@ def test_job_records_alone_show_the_signature():
         ([job("SUCCESS")], [], "unknown", "what the jobs requested is unknown"),
         ([job("SUCCESS")], [("seedClient", "u1")], "present", "blobs that seed clients failed to download and no job reports: 1; jobs that report SUCCESS: 1."),
         ([job("SUCCESS")], [("client", "u1")], "unknown", "unknown"),
-        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1",), layers=4)], [], "present", "1 of 1 preheat jobs report SUCCESS; requested layers missing in 1 of them: 1."),
-        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1", "u2"), layers=5), job("SUCCESS", checked=True)], [], "present", "2 of 2 preheat jobs report SUCCESS; requested layers missing in 1 of them: 2."),
+        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1",), layers=4)], [], "present", "1 of 1 preheat jobs report SUCCESS; requested blobs missing in 1 of them: 1."),
+        ([job("SUCCESS", checked=True, false_success=True, missing_urls=("u1", "u2"), layers=5), job("SUCCESS", checked=True)], [], "present", "2 of 2 preheat jobs report SUCCESS; requested blobs missing in 1 of them: 2."),
     ],
 )  # fmt: skip
 def test_false_success_differs_from_an_unknown_one(jobs, tasks, verdict, words):
