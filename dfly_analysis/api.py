@@ -21,7 +21,7 @@ Values = str | os.PathLike[str] | Mapping[str, Any] | None
 
 
 def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOptions`
-    paths: Paths,
+    paths: Paths | Dataset,
     *,
     values: Values = None,
     chart: str | None = None,
@@ -40,8 +40,8 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
 
     Parameters
     ----------
-    paths : path or sequence of paths
-        Logs, archives, directories, job JSON, benchmark tables.
+    paths : path, sequence of paths, or Dataset
+        Logs, archives, directories, job JSON, benchmark tables; the other options that read do not apply to a dataset.
     values : path or mapping, optional
         Helm values in force.
     chart, client, scheduler, manager : str, optional
@@ -99,8 +99,8 @@ def analyse(  # noqa: PLR0913 - the options of `dfly_analysis.options.AnalysisOp
 
 
 def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.ComparisonOptions`
-    before: Paths,
-    after: Paths,
+    before: Paths | Dataset,
+    after: Paths | Dataset,
     *,
     values_before: Values = None,
     values_after: Values = None,
@@ -118,7 +118,7 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
 
     Parameters
     ----------
-    before, after : path or sequence of paths
+    before, after : path, sequence of paths, or Dataset
         Logs of a run before the change, and of one after it.
     values_before, values_after : path or mapping, optional
         Helm values in force in each.
@@ -152,7 +152,7 @@ def compare(  # noqa: PLR0913 - the options of `dfly_analysis.options.Comparison
 
 
 def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOptions`
-    paths: Paths,
+    paths: Paths | Dataset,
     changes: Mapping[str, str] | Sequence[str] = (),
     *,
     role: Literal["seedClient", "client"] = "seedClient",
@@ -177,7 +177,7 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
 
     Parameters
     ----------
-    paths : path or sequence of paths
+    paths : path, sequence of paths, or Dataset
         Logs and configurations of a run.
     changes : mapping of str to str, or sequence of str
         ``{"download.pieceTimeout": "120s"}``, or ``["download.pieceTimeout=120s"]``.
@@ -226,11 +226,15 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
     return WhatIfReport(found, dataset, {**shown, **options.parameters()})
 
 
-def _load(paths: Paths, values: Values, options: AnalysisOptions | ComparisonOptions | WhatIfOptions) -> Dataset:
-    """Load the records that an analysis needs, with the settings in force."""
+def _load(
+    paths: Paths | Dataset, values: Values, options: AnalysisOptions | ComparisonOptions | WhatIfOptions
+) -> Dataset:
+    """Load the records that an analysis needs, with the settings in force; a dataset is there already."""
     from dfly_analysis.config.resolve import Settings
-    from dfly_analysis.dataset import Cache, Prometheus, load
+    from dfly_analysis.dataset import Cache, Dataset, Prometheus, load
 
+    if isinstance(paths, Dataset):
+        return paths
     settings = Settings.resolve(
         values, chart=options.chart, client=options.client, scheduler=options.scheduler, manager=options.manager
     )
@@ -241,5 +245,9 @@ def _load(paths: Paths, values: Values, options: AnalysisOptions | ComparisonOpt
     )  # fmt: skip
 
 
-def _listed(paths: Paths) -> list[str]:
+def _listed(paths: Paths | Dataset) -> list[str]:
+    from dfly_analysis.dataset import Dataset
+
+    if isinstance(paths, Dataset):
+        return [str(path) for path in paths.coverage["path"]]
     return [os.fspath(path) for path in ([paths] if isinstance(paths, str | os.PathLike) else paths)]

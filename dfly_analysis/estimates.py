@@ -92,7 +92,7 @@ class NotFitted:
         return False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Fit:
     """What every fitted model has.
 
@@ -121,6 +121,9 @@ class Fit:
     window: tuple[str, str] | None = None
     extrapolates_beyond_s: float | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {self.model}, n={self.n}, {self.n_censored} censored>"
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ class Diagnosis(list[Finding]):
         self.primary_cause, self.strength, self.alternatives = primary_cause, strength, tuple(alternatives)
         self.remedy, self.next_step = remedy, next_step
 
+    def __repr__(self) -> str:
+        present = ", ".join(one.id for one in self.present()) or "none"
+        return f"<Diagnosis: primary cause {self.primary_cause or 'not known'}; present: {present}>"
+
     def get(self, finding_id: str) -> Finding | None:
         """Return the finding of that id, or None."""
         return next((finding for finding in self if finding.id == finding_id), None)

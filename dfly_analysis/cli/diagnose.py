@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from dfly_analysis.cli.options import (
     command,
     exit_on_severity,
     fail_on_option,
-    format_option,
+    format_option_of,
     load_dataset,
     options,
     require_task,
@@ -26,11 +29,12 @@ if TYPE_CHECKING:
 @command(
     "dfly-analysis diagnose logs/ --values values.yaml --chart 1.7.4",
     "dfly-analysis diagnose run.tar.gz --format json --fail-on high",
+    "dfly-analysis diagnose run.tar.gz --format junit > diagnosis.xml",
     "kubectl logs -n dragonfly-system dragonfly-seed-client-0 | dfly-analysis diagnose -",
 )
 @options(SettingsOptions, ReadingOptions, paths=True)
 @fail_on_option
-@format_option
+@format_option_of("junit")
 def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **given: Any) -> None:
     """Show what failed and why: findings, evidence and root causes."""
     from dfly_analysis.diagnosis import diagnose as find
@@ -39,7 +43,10 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     dataset = load_dataset(paths, given)
     found = find(dataset)
     rows = _rows(dataset, found)
-    print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
+    if output_format == "junit":
+        click.echo(_junit(found))
+    else:
+        print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
     exit_on_severity(found.present(), fail_on)
     if not found.present():
         require_task(dataset, paths)
@@ -52,6 +59,28 @@ def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:
         for one in found.present()
     ]
     return rows or [{"severity": "-", "finding": "none", "what": nothing}]
+
+
+def _junit(found: Diagnosis) -> str:
+    """Return the findings as JUnit XML, which pipelines show: one that is present is a failure, one that is not known is skipped."""
+    from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+    count = Counter(one.verdict for one in found)
+    suite = Element("testsuite", name="dfly-analysis diagnose", tests=str(count.total()), failures=str(count["present"]), skipped=str(count["unknown"]))  # fmt: skip
+    for one in found:
+        case = SubElement(suite, "testcase", classname="dfly-analysis.diagnose", name=_in_xml(f"{one.id}: {one.title}"))
+        if one.verdict == "present":
+            failure = SubElement(case, "failure", type=one.severity, message=_in_xml(one.reason))
+            failure.text = _in_xml("\n".join(f"{line.path}:{line.line}: {line.text}" for line in one.evidence))
+        elif one.verdict == "unknown":
+            SubElement(case, "skipped", message=_in_xml(one.reason))
+    indent(suite)
+    return tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _in_xml(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return "".join(one if one in "\t\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _count(dataset: Dataset, condition: str = "true") -> int:

@@ -133,9 +133,16 @@ def folder_option(default: str | None = None) -> Decorator:
 
 
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-format_option = click.option(
-    "--format", "output_format", type=OutputFormat(FORMATS), default="table", help="Output format."
-)
+
+
+def format_option_of(*more: str) -> Decorator:
+    """Return --format, with formats that only one command has."""
+    return click.option(
+        "--format", "output_format", type=OutputFormat((*FORMATS, *more)), default="table", help="Output format."
+    )
+
+
+format_option = format_option_of()
 timeout_option = option("--timeout", kind=Duration, default="30m", help="Time limit of one report.")
 fail_on_option = click.option(
     "--fail-on", type=click.Choice(SEVERITIES[:-1]), help="Exit 1 if any finding has at least this severity."

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -12,9 +13,19 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import cluster_option, command, folder_option, options, resolve_settings, timeout_option
+from dfly_analysis.cli.options import (
+    cluster_option,
+    command,
+    fail_on_option,
+    folder_option,
+    options,
+    resolve_settings,
+    timeout_option,
+)
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.options import AnalysisOptions
+from dfly_analysis.reporting.pdf import find_chromium, print_pdf
+from dfly_analysis.schema import SEVERITIES
 
 TABLES, EVENTS = "tables", "events.parquet"
 """What a cluster has read, inside a report's directory."""
@@ -27,12 +38,15 @@ TABLES, EVENTS = "tables", "events.parquet"
 @options(AnalysisOptions, paths=True)
 @cluster_option
 @timeout_option
+@fail_on_option
+@click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
+@click.option("--pdf", is_flag=True, help="Also write report.pdf, by a Chromium that is installed.")
 @folder_option("reports/run")
-def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str | None, **given: Any) -> None:
+def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str | None, fail_on: str | None, opens: bool, pdf: bool, **given: Any) -> None:  # fmt: skip
     """Write the tuning report: HTML page, JSON and Helm values.
 
     The output directory receives report.html, report.json, overlay.values.yaml, alerts.rules.yaml, manifest.json and
-    executed.ipynb. The last line on stdout is the path of the HTML page.
+    executed.ipynb. The verdict and the proposed settings are shown on stderr; the last line on stdout is the path of the HTML page.
 
     With --cluster, the workers write their tables to DIR/tables; DIR must be the same directory on all machines.
     """
@@ -40,6 +54,7 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
     from dfly_analysis.dataset.export import write_tables
     from dfly_analysis.reporting.notebooks import run_notebook
 
+    browser = find_chromium() if pdf else ""
     settings = resolve_settings(given)  # refuse a wrong file before a kernel starts
     _refuse_secret(given["prometheus"])
     parameters = AnalysisOptions.of(**given).parameters()
@@ -59,10 +74,20 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
             cell_timeout_s=timeout, progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
             before=None if cluster else check,
         )  # fmt: skip
-    # the notebook shows on the page alone what could not be read
-    for problem in json.loads(page.with_name("report.json").read_text("utf-8"))["data_quality"]["problems"]:
+    found = json.loads(page.with_name("report.json").read_text("utf-8"))
+    for problem in found["data_quality"]["problems"]:  # the notebook shows them on the page alone
         message(problem)
+    message(f"{found['verdict']['headline']}")
+    for one in found["recommend"]["recommendations"]:
+        message(f"set {one['key']} of the {one['role']} to {one['proposed']} ({output / 'overlay.values.yaml'})")
+    if pdf:
+        print_pdf(browser, page, timeout)
+    if opens:
+        webbrowser.open(page.absolute().as_uri())
     click.echo(str(page))
+    severities = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    if any(one["verdict"] == "present" and one["severity"] in severities for one in found["diagnose"]["findings"]):
+        click.get_current_context().exit(1)
 
 
 @contextmanager

@@ -73,6 +73,10 @@ class Dataset:
         self.copies = copies or {}
         self.clocks, self.input_runs = clocks, input_runs
 
+    def __repr__(self) -> str:
+        files, tasks, pieces = self.rows("SELECT (SELECT count(*) FROM coverage), (SELECT count(*) FROM tasks), (SELECT count(*) FROM pieces)")[0]  # fmt: skip
+        return f"<Dataset: {files:,} files, {tasks:,} tasks, {pieces:,} attempts at pieces>"
+
     @classmethod
     def from_frames(
         cls,

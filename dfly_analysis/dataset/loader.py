@@ -25,6 +25,7 @@ from dfly_analysis.workers import worker_count
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
+DatasetOrPaths = Dataset | str | Path | Sequence[str | Path]
 _GROUPS_IN_PARALLEL = 2
 
 
@@ -79,6 +80,11 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     query_server(prometheus, result, on_problem)
     require_readable(listed, result)
     return assemble(engine, store.tables, store.parts, result, settings or Settings.resolve())
+
+
+def as_dataset(source: DatasetOrPaths) -> Dataset:
+    """Return a dataset as it is; of paths, what `load` makes of them."""
+    return source if isinstance(source, Dataset) else load(source)
 
 
 def read_all(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.checks import load_checks
-from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset import DatasetOrPaths, as_dataset
 from dfly_analysis.diagnosis import fragment_causes
 from dfly_analysis.diagnosis.causes import STRENGTHS, cause_shares
 from dfly_analysis.diagnosis.checks import run_checks
@@ -16,12 +16,12 @@ from dfly_analysis.findings import Alternative, Diagnosis, Finding
 __all__ = ["diagnose"]
 
 
-def diagnose(dataset: Dataset) -> Diagnosis:
+def diagnose(dataset: DatasetOrPaths) -> Diagnosis:
     """Find out what failed and why.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, path or sequence of paths
 
     Returns
     -------
@@ -30,6 +30,7 @@ def diagnose(dataset: Dataset) -> Diagnosis:
         proportions; the primary cause, None if no task failed. If no log shows a task, the blobs that failed jobs report as
         missing are counted instead.
     """
+    dataset = as_dataset(dataset)
     with dataset.engine.lock:  # the checks share temporary tables
         is_fragment = fragment_causes.is_fragment(dataset)
         findings = [*check_signatures(dataset, is_fragment=is_fragment), *run_checks(dataset)]

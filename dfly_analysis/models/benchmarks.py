@@ -23,7 +23,7 @@ _STEP = 1e-4
 _COLLECT = message("dfbench, vegeta or CSV results of at least two sizes, several repeats each, failed ones included")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class BenchmarkFit(Fit):
     """How long a download takes, given its size: ``overhead + size / throughput``, times a log-normal factor.
 

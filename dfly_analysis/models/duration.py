@@ -23,7 +23,7 @@ _TIMEOUTS_PER_BATCH = 32
 _COMMON_QUANTILES, _MOST_SIZES = (0.5, 0.9, 0.99, 0.999), 5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class DurationFit(Fit):
     """How long an attempt takes, were it not cut, and how often one fails at a timeout.
 

@@ -27,7 +27,7 @@ class SizeBin:
     rate: Interval  # the share that failed, with Wilson's interval
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TaskFailureFit(Fit):
     """The share of tasks that fail, against their size.
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
 from dfly_analysis.estimates import NotFitted
 from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.models.duration import DurationFit
@@ -26,8 +26,8 @@ _USUAL_TIMEOUT = """
     SELECT timeout_s FROM pieces WHERE timeout_s IS NOT NULL GROUP BY timeout_s ORDER BY count(*) DESC, timeout_s LIMIT 1"""
 
 
-def fit_all(dataset: Dataset) -> dict[str, Any]:
-    """Fit everything that the tables have enough data for.
+def fit_all(dataset: DatasetOrPaths) -> dict[str, Any]:
+    """Fit everything that the tables of a dataset, or of what paths name, have enough data for.
 
     Returns
     -------
@@ -37,6 +37,7 @@ def fit_all(dataset: Dataset) -> dict[str, Any]:
         ``registry_time`` where periods of attempts at the source differ beyond chance; ``task_duration`` from rows of whole tasks and
         Prometheus' buckets of them.
     """
+    dataset = as_dataset(dataset)
     result = _piece_fits(dataset)
     source_rows = source_attempts(dataset)
     registry_fit = fit_registry(source_rows, result["piece_from_source"])

@@ -25,7 +25,7 @@ _COLLECT = message(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class CapacityFit(Fit):
     """Throughput of the source against pieces in flight: ``X(n) = n r (1 + (c n)^k)^(-1/k)``.
 

@@ -20,7 +20,7 @@ _COMPARED_QUANTILE = 0.99
 _MOSTLY = 0.5
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RegistryFit(Fit):
     """How long the registry itself takes over a piece, where periods of attempts differ beyond chance.
 

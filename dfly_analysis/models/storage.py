@@ -27,7 +27,7 @@ _COLLECT = message(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class StorageFit(Fit):
     """Bytes per second that storage writes: ``speed_bps`` and the parameter ``write`` are the median, ``spread`` is that of the log."""
 

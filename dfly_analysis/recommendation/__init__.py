@@ -9,10 +9,12 @@ from functools import cache
 from typing import Any
 
 from dfly_analysis.catalog.releases import release_note
-from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
+from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.messages import Message, message
+from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.piece_timeout import required_timeouts
@@ -33,18 +35,18 @@ def all_rules() -> Mapping[str, Callable[[RecommendationContext], Iterable[Item]
 
 
 def recommend(
-    dataset: Dataset, findings: Iterable[Finding], fits: Mapping[str, Any], *, size: str | float | None = _USUAL_SIZE,
+    dataset: DatasetOrPaths, findings: Iterable[Finding] | None = None, fits: Mapping[str, Any] | None = None, *, size: str | float | None = _USUAL_SIZE,
     target_failure_rate: float = 1e-3, compression_ratio: float | None = None,
 ) -> Advice:  # fmt: skip
     """Return the settings to change so that layers of a size arrive.
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, path or sequence of paths
         Its settings are those in force.
-    findings : Diagnosis or iterable of Finding
+    findings : Diagnosis or iterable of Finding, optional
         As `diagnose` returns them; a plain list has no causes.
-    fits : mapping of str to fit
+    fits : mapping of str to fit, optional
         As `fit_all` returns them.
     size : str, float or None
         Of one layer, bytes; None for the largest layer seen.
@@ -63,6 +65,9 @@ def recommend(
     DflyError
         If the size, the target or the ratio is out of range.
     """
+    dataset = as_dataset(dataset)
+    findings = diagnose(dataset) if findings is None else findings
+    fits = fit_all(dataset) if fits is None else fits
     context, notes = make_context(dataset, findings, fits, size=size, target_failure_rate=target_failure_rate)
     if compression_ratio is not None:
         if not 1.0 < compression_ratio < math.inf:

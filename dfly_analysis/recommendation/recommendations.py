@@ -145,7 +145,7 @@ Item = Recommendation | NoRecommendation | Estimate | str
 """What a rule yields; a text is a warning."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Advice:
     """All recommendations of one analysis, for layers of a size of which a share may fail.
 
@@ -158,6 +158,10 @@ class Advice:
     size_bytes: int = 0
     target_failure_rate: float = 1e-3
     estimates: tuple[Estimate, ...] = ()
+
+    def __repr__(self) -> str:
+        proposed = ", ".join(f"{one.role} {one.key}={one.proposed}" for one in self.recommendations) or "nothing"
+        return f"<Advice: {proposed}>"
 
     @classmethod
     def of(cls, items: Iterable[Item], *, size_bytes: int = 0, target_failure_rate: float = 1e-3) -> Advice:

@@ -17,7 +17,7 @@ from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
-from dfly_analysis.reporting.components import Heading, MultiInputView, TableView, View
+from dfly_analysis.reporting.components import DetailsView, Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import BASES, CONFIDENCES, ROLES, TOPICS
 from dfly_analysis.units import parse_duration, size_class
 
@@ -35,6 +35,7 @@ class AdviceView(View):
     template: ClassVar[str] = "advice.html.j2"
     advice: Advice
     overlay: str | None
+    most: ClassVar[int] = 4
 
 
 def sizing_of(advice: Advice) -> MultiInputView:
@@ -124,7 +125,9 @@ def preheat_of(plan: PreheatPlan | str) -> MultiInputView:
     """Show how the observed image is best preheated, and what that saves a node."""
     if isinstance(plan, str):
         return MultiInputView((TableView((), (), empty=plan),))
-    return MultiInputView((_stages(plan), _degrees(plan), _pulls(plan)))
+    degrees = DetailsView(message("Durations by number of concurrent layers"), _degrees(plan))
+    pulls = DetailsView(message("Durations of a pull after the preheat"), _pulls(plan))
+    return MultiInputView((_stages(plan), degrees, pulls))
 
 
 def _interval(value: Interval | None, unit: str) -> str:

@@ -86,7 +86,7 @@ def _with_code(text: str) -> Markup:
 
 @cache
 def style(name: str) -> str:
-    """Return the text of one of the report's style sheets."""
+    """Return the text of one of the page's style sheets, or its script."""
     return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
@@ -114,9 +114,12 @@ class View:
     def _repr_html_(self) -> str:
         return _style_element() + self.html()
 
+    def metadata(self) -> dict[str, str]:
+        """Return what an output says of the view besides its HTML."""
+        return {"view": type(self).__name__}
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
-        name = type(self).__name__
-        return {"text/html": self._repr_html_(), "text/plain": f"<{name}>"}, {MARK: {"view": name}}
+        return {"text/html": self._repr_html_(), "text/plain": f"<{type(self).__name__}>"}, {MARK: self.metadata()}
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape, unescape
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dfly_analysis.messages import join, message, translate
 from dfly_analysis.reporting.components import Heading, TableView, View
@@ -27,6 +27,8 @@ class Figure:
     rows: tuple[tuple[str, ...], ...] = ()
     labels: tuple[str, ...] = ()
     width_px: int = 880
+    canvas: Any = field(default=None, repr=False, compare=False)
+    """The matplotlib figure."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The HTML page of a notebook: one file, no scripts, nothing fetched, everything escaped but what the views wrote.
+"""The HTML page of a notebook: one file, nothing fetched, one script known by its hash, everything escaped but what the views wrote.
 
 nbconvert renders it by the template in ``templates/page``, which is built on nbconvert's own ``base``.
 """
@@ -6,6 +6,7 @@ nbconvert renders it by the template in ``templates/page``, which is built on nb
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import unicodedata
@@ -26,16 +27,22 @@ if TYPE_CHECKING:
 
 HIDDEN_TAGS = ("remove-cell", "parameters", "injected-parameters")
 """Tags of cells that serve the notebook only, not the page."""
+FOLDED = "folded"
+"""Tag of a section that is folded, and of a chapter that is, with all its sections."""
 TITLE = message("Dragonfly preheat report")
+_CHAPTER = 2
+_HEADING = re.compile(r"(#{2,3}) +(.+?) *(?:\n|$)")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 _TEMPLATES = Path(__file__).with_name("templates")
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, Any] | None = None) -> str:
-    """Return a notebook's texts and outputs as one HTML page that loads nothing: its policy forbids scripts and any address.
+    """Return a notebook's texts and outputs as one HTML page that loads nothing: its policy forbids any address and other scripts.
 
-    The first heading is the title; headings of the second level become the table of contents. Cells with one of `HIDDEN_TAGS` do
+    A cell that begins with a heading of the second level begins a chapter, which the table of contents lists; what is
+    tagged `FOLDED` is folded, and so are the sections, of the third level, of such a chapter. The chapters of a run without failures are folded too: its first screen says all.
+    The first heading is the title; before it stands the verdict, where there is one. Cells with one of `HIDDEN_TAGS` do
     not show, nor does any source. HTML is trusted only where the output's metadata says that a view wrote it; other outputs
     become text, pictures are embedded. Texts without a translation stay English, are marked so, and are counted in the foot.
     `run` is what the page was made of, in JSON's own types, kept in its head so that it can be made again.
@@ -53,17 +60,21 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         extra_template_basedirs=[str(_TEMPLATES)],
         default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
         filters={
-            "prose": lambda markdown, contents: _prose(markdown, contents, lang),
+            "prose": lambda cell, chapters: _cell(cell, chapters, lang),
             "without_style": without_style,
             "without_colours": lambda text: _ANSI.sub("", text),
             "base64": lambda text: base64.b64encode(text.encode()).decode(),
         },
     )
+    verdict, script = _verdict(notebook), style("page.js")
     page = {
         "title": _title(notebook),
+        "headline": verdict.get("headline", ""),
         "product": TITLE,
         "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
-        "contents": {},
+        "chapters": _Chapters(is_open=verdict.get("tone") != "good"),
+        "script": script,
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "mark": MARK,
         "version": version_of("dfly-analysis") or "unknown",
         "newest": {one.line: f"{one.newest} ({one.newest_date})" for one in known_lines()},
@@ -99,26 +110,71 @@ def paragraphs(markdown: str) -> list[tuple[str, str]]:
     return [(part[1], part[2]) for part in found if part]
 
 
-def _prose(markdown: str, contents: dict[str, str], lang: str) -> str:
+def _verdict(notebook: NotebookNode) -> Mapping[str, str]:
+    """Return headline and tone of the verdict, empty where no view gives one."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    views = (output.get("metadata", {}).get(MARK, {}) for output in outputs)
+    return next((view for view in views if "headline" in view), {})
+
+
+class _Chapters:
+    """Opens and closes the chapters and folded sections of a page; `contents` are the titles of the chapters by their anchors."""
+
+    def __init__(self, *, is_open: bool) -> None:
+        self.contents: dict[str, str] = {}
+        self._is_open, self._is_appendix, self._opened = is_open, False, 0
+
+    def begin(self, level: int, title: str, english: str, *, folded: bool) -> str:
+        """Return the HTML before a chapter or a section, its heading included."""
+        heading = f"<h{level}>{_markdown().renderInline(title)}</h{level}>"
+        if level == _CHAPTER:
+            self._is_appendix = folded
+            anchor = self._anchor(english)
+            self.contents[anchor] = "".join(part.content for part in _markdown().parseInline(title)[0].children or [])
+            is_open = " open" if self._is_open and not folded else ""
+            begin = f'<details class="chapter"{is_open}><summary>{heading}</summary><div class="chapter__content" id="{anchor}">'
+            return self.end(0) + self._open(begin)
+        if not (self._is_appendix or folded):
+            return self.end(1) + heading
+        return self.end(1) + self._open(f'<details class="section"><summary>{heading}</summary><div>')
+
+    def end(self, level: int = 0) -> str:
+        """Return the HTML that closes what is open below a level."""
+        closed, self._opened = max(self._opened - level, 0), min(self._opened, level)
+        return "</div></details>\n" * closed
+
+    def _open(self, html: str) -> str:
+        self._opened += 1
+        return html
+
+    def _anchor(self, english: str) -> str:
+        base = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFKC", english).casefold()).strip("-") or "section"
+        return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in self.contents)
+
+
+def _cell(cell: Mapping[str, Any], chapters: _Chapters, lang: str) -> str:
+    """Return a cell of text as HTML; one that begins with a heading begins a chapter or a section."""
+    source = cell["source"]
+    if not (heading := _HEADING.match(source)):
+        return f'<div class="prose">{_prose(source, lang)}</div>\n'
+    level, english = len(heading[1]), heading[2]
+    title = english if lang == "en" else translate(english, lang)
+    folded = FOLDED in cell.get("metadata", {}).get("tags", [])
+    rest = source[heading.end() :].strip()
+    begin = chapters.begin(level, title, english, folded=folded)
+    return begin + (f'<div class="prose">{_prose(rest, lang)}</div>\n' if rest else "")
+
+
+def _prose(markdown: str, lang: str) -> str:
     if lang == "en":
-        return _paragraph(markdown, None, contents)
+        return _html(markdown)
     result = []
     for mark, text in paragraphs(markdown):
-        html = _paragraph(mark + translate(text, lang), text, contents)
+        html = _html(mark + translate(text, lang))
         result.append(html if is_translated(text, lang) else f'<div lang="en">{html}</div>')
     return "".join(result)
 
 
-def _paragraph(markdown: str, english: str | None, contents: dict[str, str]) -> str:
-    """Return HTML; each heading becomes an entry of `contents` by its anchor, which is the same in all languages."""
-    tokens = _markdown().parse(markdown)
-    for place, token in enumerate(tokens):
-        if token.type == "heading_open" and token.tag == "h2":
-            text = "".join(part.content for part in tokens[place + 1].children or [])
-            bare = unicodedata.normalize("NFKC", english or text).casefold()
-            base = re.sub(r"[^\w]+", "-", bare).strip("-") or "section"
-            anchor = next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in contents)
-            contents[anchor] = text
-            token.attrSet("id", anchor)
-    html: str = _markdown().renderer.render(tokens, _markdown().options, {})
+def _html(markdown: str) -> str:
+    html: str = _markdown().render(markdown)
     return html

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.dataset import Dataset
@@ -34,8 +34,12 @@ from dfly_analysis.reporting.json import (
 from dfly_analysis.reporting.provenance import listing_of, manifest_with, provenance_of, write_listed
 from dfly_analysis.reporting.statements import Statement
 from dfly_analysis.reporting.summary import give_verdict
+from dfly_analysis.reporting.tables import report_tables
 from dfly_analysis.reporting.whatif_report import proposed_changes, replay_of, sensitivity_of, whatif_json
 from dfly_analysis.simulation import WhatIf, simulate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 V = TypeVar("V", bound=View)
 NOTEBOOK = "tuning_report"
@@ -56,7 +60,7 @@ class Part(property, Generic[V]):
         return part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """The results of one analysis: data, findings, fits by name, advice, the advice as Helm values, and Prometheus rules."""
 
@@ -121,6 +125,28 @@ class Report:
         changes, size = proposed_changes(self.advice), self.advice.size_bytes or None
         return simulate(self.dataset, self.fits, changes=changes, size=size, copies=_COPIES)
 
+    def __repr__(self) -> str:
+        return f"<Report: {self.verdict.headline}>"
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        return self.verdict._repr_mimebundle_(**options)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables of the report as DataFrames, with units in the names of the columns; copies of the dataset's."""
+        return report_tables(self.dataset, self.findings, self.fits, self.advice)
+
+    @cached_property
+    def figures(self) -> dict[str, Any]:
+        """The figures of the report by their names, as matplotlib draws them; those that have no data are left out."""
+        drawn = {name: self.draw(name) for name in get_args(FigureName)}
+        return {name: one.canvas for name, one in drawn.items() if isinstance(one, Figure)}
+
+    @property
+    def proposed_values(self) -> str | None:
+        """Helm values that set what is proposed, as YAML; None where nothing is."""
+        return self.overlay.to_yaml() if self.overlay and self.advice.recommendations else None
+
     @property
     def lang(self) -> str:
         """Language the report shows itself in."""
@@ -128,7 +154,7 @@ class Report:
 
     verdict = Part(
         "What happened, what to set, what that will do: one screen.",
-        lambda of: give_verdict(of.dataset, of.findings, of.advice, of.prediction),
+        lambda of: give_verdict(of.dataset, of.findings, of.advice, of.prediction, of.proposed_values),
     )
     causes = Part("Shares of the causes, with intervals.", lambda of: views.causes_of(of.findings))
     evidence = Part(
@@ -148,9 +174,7 @@ class Report:
     task_failures = Part("Failures of tasks against their size.", lambda of: FigureView(of.draw("task_failures")))
     advice_table = Part(
         "Every proposal with its reason, and the topics without one.",
-        lambda of: advice_views.AdviceView(
-            of.advice, of.overlay.to_yaml() if of.overlay and of.advice.recommendations else None
-        ),
+        lambda of: advice_views.AdviceView(of.advice, of.proposed_values),
     )
     sizing = Part(
         "What hosts, links and volumes need or give, and whether compression pays.",
@@ -221,10 +245,12 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""
+        verdict = self.verdict
         prediction = {name: vars(value) if isinstance(value, Interval) else value for name, value in vars(self.prediction).items()}  # fmt: skip
         return {
             "schema_version": SCHEMA_VERSION,
             "parameters": plain_json(self.parameters),
+            "verdict": {"headline": str(verdict.headline), "tasks": verdict.n_tasks, "failed": verdict.n_failed},
             "inputs": inputs_json(self.dataset),
             "diagnose": diagnose_json(self.dataset, self.findings),
             "fit": fit_json(self.fits),

@@ -45,6 +45,7 @@ class Verdict(View):
     coverage: Mapping[str, Any]
     folder: str
     diagnosis: Diagnosis
+    overlay: str | None = None
     most: ClassVar[int] = 3
     modelled_causes: ClassVar[tuple[str, ...]] = PIECE_CAUSES
 
@@ -56,12 +57,40 @@ class Verdict(View):
         return "bad" if self.n_failed else "good"
 
     @property
+    def headline(self) -> str:
+        """What happened, in one line."""
+        if self.n_failed:
+            return self._headline_of_failures
+        if self.n_tasks:
+            return plural("No failures: the one task succeeded", "No failures: all {n} tasks succeeded", self.n_tasks)
+        return self._headline_of_fragment if self.is_fragment else message("The input shows no task from start to end")
+
+    @property
+    def _headline_of_fragment(self) -> str:
+        if likely := self.diagnosis.primary_cause:
+            if self.diagnosis.strength == "seen":
+                return message("Seen: {cause}", cause=CAUSES[likely])
+            return message("Likely cause: {cause}", cause=CAUSES[likely])
+        title = self.proof.title if self.proof else ""
+        return message("A failure whose cause the text alone does not tell: {title}", title=title)
+
+    @property
+    def values(self) -> str:
+        """The Helm values to apply, without their comments."""
+        lines = (self.overlay or "").splitlines()
+        return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+    def metadata(self) -> dict[str, str]:
+        """Return what a page takes from the verdict: its title, and whether to fold what follows."""
+        return super().metadata() | {"headline": self.headline, "tone": self.tone}
+
+    @property
     def is_fragment(self) -> bool:
         """Whether the cause comes from a fragment of a log, where no task is seen as a whole."""
         return bool(self.diagnosis.alternatives) and (not self.n_tasks or self.primary is None)
 
     @property
-    def headline(self) -> Message:
+    def _headline_of_failures(self) -> Message:
         """How many tasks failed, and of what: a verb as strong as the evidence."""
         values: dict[str, Any] = {"n": self.n_failed, "total": plural("{n} task", "{n} tasks", self.n_tasks)}
         if self.primary is None or self.primary.cause == "unknown":
@@ -98,8 +127,8 @@ class Verdict(View):
 
 
 def give_verdict(
-    dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction
-) -> Verdict:
+    dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction, overlay: str | None = None
+) -> Verdict:  # fmt: skip
     """Draw up the first screen from what was found."""
     n_tasks, n_failed = dataset.rows(f"SELECT count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) FROM tasks")[0]  # fmt: skip
     primary = next((share for share in findings.causes if share.cause == findings.primary_cause), None)
@@ -121,6 +150,7 @@ def give_verdict(
         coverage=coverage_json(dataset.coverage),
         folder=common_folder(dataset.coverage["path"]),
         diagnosis=findings,
+        overlay=overlay,
     )
 
 

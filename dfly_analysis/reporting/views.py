@@ -28,6 +28,7 @@ from dfly_analysis.reporting.labels import (
 )
 
 MAX_ROWS = 100
+MAX_FALSE = 5
 MAX_FILES = 200
 MAX_EVIDENCE = 8
 _UNIT_SCALES = frozenset({"B/s", "bytes"})
@@ -51,13 +52,14 @@ def causes_of(findings: Diagnosis) -> Causes:
 
 @dataclass(frozen=True)
 class EvidenceView(View):
-    """Findings that are present (most severe first, duplicates last), unknown and absent, with at most `most` lines each."""
+    """Findings that are present (most severe first, duplicates last), unknown and absent, with at most `most` lines each; the first `shown` are not folded."""
 
     template: ClassVar[str] = "evidence.html.j2"
     present: tuple[Finding, ...]
     unknown: tuple[Finding, ...]
     absent: tuple[Finding, ...]
     most: int = MAX_EVIDENCE
+    shown: ClassVar[int] = 2
 
 
 def evidence_of(findings: Diagnosis) -> EvidenceView:
@@ -128,12 +130,14 @@ def parameters_of(parameters: Mapping[str, Any]) -> TableView:
     return TableView(Heading.row("Parameter", "Value", code=(0, 1)), rows, empty=message("No parameter was given."))
 
 
-def jobs_of(dataset: Dataset) -> TableView:
-    """Show the state of preheat jobs against the layers that arrived."""
+def jobs_of(dataset: Dataset) -> MultiInputView | TableView:
+    """Show the state of preheat jobs against the layers that arrived: jobs that claim too much first, all of them folded."""
     headings = Heading.row("Job", "State", "Scope", "Blobs", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
     n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
+    if not n:
+        return TableView(headings, (), empty=message("The input holds no preheat jobs of the Manager."))
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
-    rows = tuple(
+    rows = [
         (
             text_of(job.job_id)[:12],
             *map(text_of, (job.state, job.scope, job.layers, job.succeeded, job.failed)),
@@ -141,12 +145,14 @@ def jobs_of(dataset: Dataset) -> TableView:
             message("reports success, but blobs are missing") if job.contradicted else remark(job.error),
         )
         for job in jobs.itertuples()
-    )
-    notes = [
-        plural("{n} of {total:,} jobs has state SUCCESS although blobs are missing.", "{n} of {total:,} jobs have state SUCCESS although blobs are missing.", n_false, total=n)
-    ] if n_false else []  # fmt: skip
-    notes += [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
-    return TableView(headings, rows, notes=tuple(notes), empty=message("The input holds no preheat jobs of the Manager."))  # fmt: skip
+    ]
+    notes = [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
+    listed = DetailsView(plural("{n} job", "{n} jobs", n), TableView(headings, tuple(rows), notes=tuple(notes)))
+    if not n_false:
+        return MultiInputView((Listing("", (message("Every job that reports SUCCESS has all its blobs."),)), listed))
+    note = plural("{n} of {total:,} jobs has state SUCCESS although blobs are missing.", "{n} of {total:,} jobs have state SUCCESS although blobs are missing.", n_false, total=n)  # fmt: skip
+    false = [row for row, job in zip(rows, jobs.itertuples(), strict=True) if job.contradicted][:MAX_FALSE]
+    return MultiInputView((TableView(headings, tuple(false), notes=(note,)), listed))
 
 
 def failed_tasks_of(dataset: Dataset) -> TableView:

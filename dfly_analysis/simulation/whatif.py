@@ -10,10 +10,11 @@ import numpy as np
 from dfly_analysis.catalog.piece_length_rules import concurrency_key, piece_length_bytes, piece_rules
 from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
 from dfly_analysis.messages import Message, message
+from dfly_analysis.models import fit_all
 from dfly_analysis.simulation import setting_changes, uncertainty
 from dfly_analysis.simulation.pipeline import SCORES, ClientBehaviour, Layers, run_layers
 from dfly_analysis.simulation.results import SimulationResult, summarize
@@ -117,7 +118,7 @@ class _Simulation:
 
 
 def simulate(  # noqa: PLR0913 - each is an option of the command
-    dataset: Dataset, fits: Mapping[str, Any], settings: Settings | None = None, changes: Iterable[str | Change] = (), *,
+    dataset: DatasetOrPaths, fits: Mapping[str, Any] | None = None, settings: Settings | None = None, changes: Iterable[str | Change] = (), *,
     role: str = "seedClient", size: str | float | None = None, piece_length: str | float | None = None,
     bandwidth: str | float | None = None, source_speed: float = 1.0, layers_at_once: int | None = None, seed: int = 1, copies: int = COPIES,
 ) -> WhatIf | NotFitted:  # fmt: skip
@@ -125,8 +126,8 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
 
     Parameters
     ----------
-    dataset : Dataset
-    fits : mapping of str to fit
+    dataset : Dataset, path or sequence of paths
+    fits : mapping of str to fit, optional
         As `dfly_analysis.fit_all` names them.
     settings : Settings, optional
         In force; those of the dataset where not given.
@@ -155,6 +156,8 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     DflyError
         If a change, a size or a number is out of range.
     """
+    dataset = as_dataset(dataset)
+    fits = fit_all(dataset) if fits is None else fits
     used, given = dataset.settings if settings is None else settings, list(changes)
     parsed = parse_changes([one for one in given if isinstance(one, str)], role=role)
     parsed += tuple(one for one in given if isinstance(one, Change))

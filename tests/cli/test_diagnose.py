@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -43,6 +44,17 @@ def test_fail_on_a_severity(run, severity, code):
     done = invoke("diagnose", run, "--format", "json", "--fail-on", severity)
     assert done.exit_code == code
     assert json.loads(done.stdout)["primary_cause"] == "timeout_too_short"
+
+
+def test_junit_has_a_test_case_for_each_finding(run):
+    """One that is present is a failure with its lines, one that cannot be known is skipped; the counts agree."""
+    suite = ET.fromstring(invoke("diagnose", run, "--format", "junit").stdout)
+    found = json.loads(invoke("diagnose", run, "--format", "json").stdout)["findings"]
+    present = [one for one in found if one["verdict"] == "present"]
+    assert [case.get("name").partition(":")[0] for case in suite] == [one["id"] for one in found]
+    assert len(suite.findall("testcase/failure")) == int(suite.get("failures")) == len(present) > 0
+    assert len(suite.findall("testcase/skipped")) == int(suite.get("skipped"))
+    assert present[0]["evidence"][0]["path"] in suite.find("testcase/failure").text
 
 
 def test_an_input_without_tasks_is_not_called_healthy(tmp_path):

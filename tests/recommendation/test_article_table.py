@@ -110,11 +110,8 @@ def test_the_row_is_shown_by_its_section(row, view_of):
 
 
 def test_the_page_has_every_section(page):
-    """Each row's heading stands on the page, and in its table of contents."""
-    for row in ROWS:
-        assert row.heading in page.words
-        anchor = re.sub(r"[^\w]+", "-", row.heading.casefold()).strip("-")
-        assert any(link.get("href") == f"#{anchor}" for link in page.all("a")), row.heading
+    """Each row's heading stands on the page."""
+    assert [row.heading for row in ROWS if row.heading not in page.words] == []
 
 
 def test_the_guide_names_each_row_with_its_section():
@@ -129,7 +126,7 @@ def test_figures_beside_the_causes_say_how_sure_they_are(report_of):
     report = report_of("article")
     words = Page(report.causes.html()).words
     for share in report.findings.causes:
-        assert not share.tasks or f" {share.tasks} {share.confidence} " in words
+        assert not share.tasks or share.confidence in words
 
 
 def test_advice_for_the_article_is_consistent(report_of):

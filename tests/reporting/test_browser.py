@@ -1,4 +1,4 @@
-"""The page in a real browser: it reads at a desk and on a telephone, runs nothing, asks for nothing."""
+"""The page in a real browser: it reads at a desk and on a telephone, runs its own script only, asks for nothing."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ FLAGS = [
     "--disable-sync", "--no-first-run", "--disable-quic",
 ]  # fmt: skip
 WIDTHS_PX = (1280, 390)
+OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
+SCREEN_PX = 800
 
 A4_PX = 718
 """Width of the paper between Chromium's usual margins."""
@@ -48,8 +50,7 @@ def opened(request, browser, pages):
     page.on("pageerror", lambda error: page.noted["errors"].append(str(error)))
     page.on("request", lambda asked: page.noted["requests"].append(asked.url))
     page.goto((pages / "failing" / "report.html").as_uri())
-    for summary in page.query_selector_all("summary"):
-        summary.click()
+    page.evaluate(OPEN_ALL)
     yield page
     page.close()
 
@@ -88,13 +89,48 @@ def test_the_verdict_is_on_the_first_screen(opened):
         assert box["y"] + box["height"] <= 800, selector
 
 
+@pytest.mark.parametrize(("name", "most"), [("failing", 6), ("healthy", 2)])
+def test_the_page_is_a_few_screens(browser, pages, name, most):
+    """As it opens, the report of a failed run takes at most six screens, of a healthy one two."""
+    page = browser.new_page(viewport={"width": 1280, "height": SCREEN_PX})
+    page.goto((pages / name / "report.html").as_uri())
+    height_px = page.evaluate("document.documentElement.scrollHeight")
+    page.close()
+    assert height_px <= most * SCREEN_PX
+
+
+def test_the_contents_follow_what_is_read(browser, pages):
+    """The entry of the chapter in view is marked."""
+    page = browser.new_page(viewport={"width": 1280, "height": SCREEN_PX})
+    page.goto((pages / "failing" / "report.html").as_uri())
+    for chapter in ("timing", "preheat-plan"):
+        page.evaluate(f"document.getElementById('{chapter}').scrollIntoView()")
+        page.wait_for_selector(f"nav a[href='#{chapter}'][aria-current]")
+    assert len(page.query_selector_all("nav a[aria-current]")) == 1
+    page.close()
+
+
+def test_a_button_copies_the_helm_values(browser, pages):
+    """The clipboard gets the values as they are shown, without the button's own text."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto((pages / "failing" / "report.html").as_uri())
+    page.click(".verdict .copy button")
+    page.wait_for_function("document.querySelector('.verdict .copy button').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == page.text_content(".verdict .copy pre")
+    context.close()
+
+
 def test_every_link_of_the_contents_leads_to_its_heading(opened):
-    """Each entry brings its heading into view, not hidden by what sticks to the top."""
+    """Each entry opens its chapter and brings its heading into view, not hidden by what sticks to the top."""
     links = opened.query_selector_all("nav a")
-    assert len(links) > 8
+    assert 4 < len(links) < 9
+    opened.evaluate(OPEN_ALL.replace("true", "false"))
     for link in links:
         link.click()
-        target = opened.query_selector(f"[id='{link.get_attribute('href')[1:]}']")
+        chapter = opened.query_selector(f"details:has(> [id='{link.get_attribute('href')[1:]}'])")
+        assert chapter.get_attribute("open") is not None
+        target = chapter.query_selector("h2")
         assert target.inner_text() == link.inner_text()
         assert 0 <= target.bounding_box()["y"] < 800
         covering = opened.evaluate(
@@ -129,8 +165,7 @@ def test_axe_finds_nothing_serious(browser, pages, name, scheme):
     """In both languages, in light and in dark, with all details open."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     page.goto((pages / name / "report.html").as_uri())
-    for summary in page.query_selector_all("summary"):
-        summary.click()
+    page.evaluate(OPEN_ALL)
     found = Axe().run(page).response
     page.close()
     assert len(found["passes"]) > 20
@@ -147,8 +182,7 @@ def test_text_has_enough_contrast(browser, pages, name, scheme):
     """Every text has a contrast of at least 4.5 to 1 with its background, in light and in dark."""
     page = browser.new_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
     page.goto((pages / name / "report.html").as_uri())
-    for summary in page.query_selector_all("summary"):
-        summary.click()
+    page.evaluate(OPEN_ALL)
     faint = page.evaluate(CONTRAST)
     checked = page.evaluate("document.querySelectorAll('body *').length")
     page.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 
 import nbformat
 from conftest import examples
@@ -13,7 +16,7 @@ from report_cases import Page
 
 from dfly_analysis.reporting.components import MARK, Heading, TableView
 from dfly_analysis.reporting.notebook_renderer import output_of
-from dfly_analysis.reporting.page import HIDDEN_TAGS, render_page
+from dfly_analysis.reporting.page import FOLDED, HIDDEN_TAGS, render_page
 
 
 def page_of(*cells: nbformat.NotebookNode, **asked: object) -> Page:
@@ -26,8 +29,8 @@ def shown(*outputs: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def test_headings_of_one_name_get_anchors_of_their_own():
     """The contents link to each of them."""
-    page = page_of(new_markdown_cell("# T\n\n## Same\n\n## Same\n\n## 原因 1"))
-    anchors = [attrs["id"] for attrs in page.all("h2")]
+    page = page_of(*map(new_markdown_cell, ("# T", "## Same", "## Same\n\ntext", "## 原因 1")))
+    anchors = [attrs["id"] for attrs in page.all("div") if attrs.get("class") == "chapter__content"]
     assert anchors == ["same", "same-2", "原因-1"]
     assert [attrs["href"] for attrs in page.all("a") if attrs["href"] != "#content"] == [f"#{name}" for name in anchors]
 
@@ -79,11 +82,26 @@ def test_parameters_and_hidden_cells_are_not_shown():
 
 
 def test_the_page_forbids_scripts_and_addresses():
-    """Its policy allows embedded pictures and styles only, and there is no script in it."""
-    page = page_of(new_markdown_cell("# T"))
+    """Its policy allows embedded pictures, styles and its own script by its hash only, which is the one script in it."""
+    html = render_page(new_notebook(cells=[new_markdown_cell("# T")]))
+    page = Page(html)
     policy = next(attrs["content"] for attrs in page.all("meta") if "http-equiv" in attrs)
-    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
-    assert page.all("script") == page.all("link")[1:] == []
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-")
+    [script] = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    assert base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() in policy
+    assert page.all("script") == [{}]
+    assert page.all("link")[1:] == []
+
+
+def test_sections_of_a_folded_chapter_are_folded():
+    """Others are not, but for one that is tagged itself; everything that is opened is closed."""
+    cells = [new_markdown_cell(text, metadata={"tags": tags}) for text, tags in (
+        ("# T", []), ("## A", []), ("### a", []), ("### b", [FOLDED]), ("### c", []), ("## B", [FOLDED]), ("### d", []), ("### e", []),
+    )]  # fmt: skip
+    page = page_of(*cells)
+    assert [attrs["class"] for attrs in page.all("details")] == ["chapter", "section", "chapter", "section", "section"]
+    assert ["open" in attrs for attrs in page.all("details")] == [True, False, False, False, False]
+    assert render_page(new_notebook(cells=cells)).count("</details>") == 5
 
 
 def test_the_page_carries_its_run():

@@ -128,7 +128,9 @@ def test_the_verdict_gives_each_share_and_rate_its_interval():
     assert re.search(rf"after the change, \d+ s (?:{ESTIMATE.pattern})", text)
 
 
-@pytest.mark.parametrize("name", ["timeline", "waterfall", "durations", "failure_rates", "fit_diagnostics", "task_failures"])
+@pytest.mark.parametrize(
+    "name", ["timeline", "waterfall", "durations", "failure_rates", "fit_diagnostics", "task_failures"]
+)
 def test_every_picture_has_words_and_a_table_beside_it(name):
     """Whoever does not see it reads what it shows, and its numbers."""
     html = getattr(failing_report(), name).html()

@@ -59,7 +59,7 @@ def draw_durations(dataset: Dataset, fit: Any, requested_piece_bytes: float | No
         f"SELECT outcome, duration_s, size_bytes::DOUBLE AS size FROM {_SOURCE} "
         f"AND hash(task_id, host, piece_number, attempt, started) % {every} = 0 ORDER BY ALL"
     )
-    with style.drawing(430) as canvas:
+    with style.drawing(370) as canvas:
         left, right = canvas.subplots(1, 2, width_ratios=(1.15, 1.0))
         _scatter(left, sample)
         if fit:

@@ -29,7 +29,7 @@ def draw_failure_rates(
     low, high = min(ends) / 2, max([*ends, predicted.longest_observed_s or 0.0]) * 4
     grid = np.geomspace(low, high, 28)
     found = [predicted.rate(fits, float(time)) for time in grid]
-    with style.drawing(400) as canvas:
+    with style.drawing(300) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
         axes.plot(grid, values, color=style.COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, by timeouts and errors of pieces", size=format_size(predicted.size_bytes))))  # fmt: skip

@@ -93,7 +93,7 @@ def finish(
     else:
         FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
         media_type, data = "image/svg+xml", _slim(out.getvalue())
-    return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows), tuple(canvas.labels))  # fmt: skip
+    return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows), tuple(canvas.labels), canvas=canvas)  # fmt: skip
 
 
 def _slim(svg: bytes) -> bytes:

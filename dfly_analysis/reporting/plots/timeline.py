@@ -55,13 +55,13 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
     of_shown = f"SELECT host, {bin_of('time')}, count(*) FROM ({failures}) WHERE list_contains(?, host) GROUP BY ALL"
     edges = pd.Timestamp(begin, tz="UTC") + pd.to_timedelta(np.arange(n_bins) * width_s, "s")
     width = format_duration(width_s)
-    per = message("failures per {width}", width=width)
-    with drawing(400 + 24 * len(shown)) as canvas:
-        top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(210, 100, 40 + 24 * len(shown)))
+    per = message("per {width}", width=width)
+    with drawing(300 + 24 * len(shown)) as canvas:
+        top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(150, 60, 40 + 24 * len(shown)))
         _bars(top, edges, by_kind, width_s)
         top.set(ylabel=canvas.label(per), title=_TITLES[what])
         middle.bar(edges, retries, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
-        middle.set(ylabel=canvas.label(message("retries per {width}", width=width)), title=message("Retries"))
+        middle.set(ylabel=canvas.label(per), title=message("Retries"))
         _whole(middle)
         _strips(bottom, edges, _binned(dataset.rows(of_shown, [shown]), n_bins), shown, width_s)
         times = dataset.rows(f"SELECT nanoseconds(min(time)), nanoseconds(max(time)) FROM ({failures})")[0]
