@@ -14,6 +14,7 @@ FILES: Mapping[str, str] = {
     "go-client": "dfget.yaml",
 }  # fmt: skip
 """The file that each component reads."""
+_QUANTITIES = ("duration", "size", "rate", "count", "requests_per_s", "percent")
 _NO_KEY = re.compile(r"^(?:fixed|metric|database):|^POST ")
 _SEVERAL_WORDS = re.compile(r"[a-z][A-Z]|[a-zA-Z][_-][a-z]")
 _NEAR = 0.9  # letters in common: one wrong in a name of usual length
@@ -31,6 +32,11 @@ class KeyPlace(NamedTuple):
     """In the chart's values, as far as the chart passes it on."""
     defaults: KeyDefaults | None
     """None where only the name is known."""
+
+    @property
+    def is_quantity(self) -> bool:
+        """Return whether it is a duration, a size or a number: switches and addresses have names that other programs use too."""
+        return self.defaults is not None and self.defaults.unit in _QUANTITIES
 
     def facts(self) -> dict[str, str]:
         """Return what is known of it by heading: where it belongs, which releases read it, what it does, what they set."""
@@ -73,7 +79,12 @@ def find_places(path: str) -> tuple[KeyPlace, ...]:
         tail = steps[start:]
         if len(tail) == 1 and not _SEVERAL_WORDS.search(tail[0]):
             return ()
-        if found := _ending_in(plain(".".join(tail))):
+        found = _ending_in(plain(".".join(tail)))
+        if (
+            start and len(tail) == 1
+        ):  # below foreign parents a name has to be of a quantity that Dragonfly has a default for
+            found = tuple(place for place in found if place.is_quantity)
+        if found:
             as_written = tuple(place for place in found if f".{place.key}".endswith("." + ".".join(tail)))
             return _narrowed(as_written or found, {plain(step) for step in steps[:start]})
     return ()

@@ -80,12 +80,15 @@ def read_config_text(text: str, path: str) -> ConfigInput:
 
 
 def is_configuration(text: str) -> bool:
-    """Return whether a text holds a configuration of Dragonfly, or a part of one."""
+    """Return whether a text holds a configuration of Dragonfly, or a part of one, rather than another program's."""
     try:
         found = read_config_text(text, "text")
     except SettingsError:
         return False
-    return bool(found.rendered) or (found.values is not None and bool(found.values.entries) and is_known(found.values))
+    values = found.values
+    if found.rendered or values is None:
+        return bool(found.rendered)
+    return is_values(values) or any(place.is_quantity for part in values.parts for place in part.places)
 
 
 def _images(text: str, path: str) -> ConfigInput | None:

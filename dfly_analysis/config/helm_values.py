@@ -134,7 +134,7 @@ def is_known(values: UserValues) -> bool:
 def _inline(text: str) -> PositionedMapping:
     result = PositionedMapping()
     for path, value, line in inline_values(text):
-        if path.partition(".")[0] in SECTIONS or find_places(path):
+        if path.partition(".")[0] in SECTIONS or any(place.is_quantity for place in find_places(path)):
             result[path], result.lines[path] = _scalar(value), line
     return result
 
@@ -187,6 +187,9 @@ def _placed(values: UserValues) -> UserValues:
             entries[target], lines[target] = value, values.lines.get(path, 0)
             if target != path:
                 written[target] = f"{values.prefix}{path}"
+    placed = set(written.values()) | {part.path for part in parts}
+    if sum(value is not None for value in values.entries.values()) > 2 * len(placed):
+        return values  # most of it is another program's
     return UserValues(
         values.name, values.prefix, entries, values.address, lines, values.repeated, written, tuple(parts)
     )

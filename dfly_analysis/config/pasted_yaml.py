@@ -31,6 +31,7 @@ _INLINE = re.compile(
     r"(?P<path>[A-Za-z]\w*(?:(?:\.|:\s*|\s*(?:>|->|/)\s*)[A-Za-z]\w*)*)[`\"']*(?:\s*[:=]\s*|\s+(?:to|of|is)\s+|\s+)[`\"']*"
     r"(?P<value>\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|m|h|d|min|sec|[KMGT](?:i?B)?)?|true|false)(?![\w.])"
 )
+_MAX_PROSE_LINES = 12
 _MAX_LINES = 400
 """A longer text of which only a part is YAML is searched only as a whole."""
 
@@ -70,7 +71,8 @@ def clean(text: str) -> str:
 
 def inline_values(text: str) -> Iterator[tuple[str, str, int]]:
     """Yield settings that stand in a sentence or a command as dotted path, value, and line: ``--set a.b=5m``, ``pieceTimeout to 5m``."""
-    for number, line in enumerate(text.split("\n")[:_MAX_LINES], 1):
+    lines = text.strip().split("\n")
+    for number, line in enumerate(lines if len(lines) <= _MAX_PROSE_LINES else (), 1):
         for match in _INLINE.finditer(line.translate(_QUOTES)):
             yield re.sub(r"\s*(?:->|[:>/])\s*", ".", match["path"]), match["value"].replace(" ", ""), number
 

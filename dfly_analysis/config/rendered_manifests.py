@@ -68,7 +68,9 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     if found is None or is_go_client(found, path):
         return None
     component = _component(found.content, path)
-    if component is None:
+    if component is None or (
+        component == "client" and sum(is_known_key("client", key) for key in found.values) * 2 < len(found.values)
+    ):
         return None
     values = found.values
     role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
@@ -109,9 +111,16 @@ def is_go_client(found: _Content, path: str) -> bool:
         return False
     if any(key.startswith(("client.", "seedClient.", "dfdaemon.")) for key in keys):
         return False
-    old = sum(is_known_key("go-client", key) and not is_known_key("client", key) for key in keys)
+    old = [key for key in keys if is_known_key("go-client", key) and not is_known_key("client", key)]
     new = sum(is_known_key("client", key) and not is_known_key("go-client", key) for key in keys)
-    return old > new or (_stem(path) == "dfget" and old >= new)
+    known = sum(is_known_key("go-client", key) for key in keys)
+    # other programs have a proxy, health checks and logs too
+    is_own = any(
+        not re.match(r"(?:proxy|health|host|security|network|log\w*|metrics|verbose|console)\b", key) for key in old
+    )
+    if not is_own or known * 2 < len(keys):
+        return False
+    return len(old) > new or (_stem(path) == "dfget" and len(old) >= new)
 
 
 def _stem(path: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dfly_analysis.catalog.key_places import find_places
 from dfly_analysis.config.check import ConfigCheck, check_config
-from dfly_analysis.config.config_files import read_config_text
+from dfly_analysis.config.config_files import is_configuration, read_config_text
 from dfly_analysis.errors import DflyError
 from dfly_analysis.reporting.explanation import explain
 
@@ -369,3 +369,23 @@ def test_explain_takes_a_line_of_configuration():
     assert found.kind == "configuration"
     assert "does not limit transfers" in found.facts["problem"]
     assert "scheduler.gc.pieceDownloadTimeout" in found.facts["pieceDownloadTimeout: 600s"]
+
+
+OTHERS = {
+    "a registry's": "version: 0.1\nlog: {level: debug}\nstorage: {cache: {blobdescriptor: inmemory}, filesystem: {rootdirectory: /r}}\nhttp: {addr: ':5000'}\nproxy: {remoteurl: https://registry-1.docker.io}\nhealth: {storagedriver: {enabled: true}}\n",
+    "a router's": "http:\n  middlewares:\n    limit:\n      rateLimit: {average: 100, redis: {tls: {insecureSkipVerify: true}}}\n",
+    "a log section": "log:\n  level: debug\n",
+    "chart of others": "global:\n  checkNewVersion: true\nredis:\n  enabled: true\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_configurations_of_others_are_not_taken_for_ours(name):
+    """A program with sections of the same names is not Dragonfly."""
+    assert not is_configuration(OTHERS[name])
+
+
+@pytest.mark.parametrize("text", [TWO_LINES, OWN_FILE, GO_CLIENT, TEMPLATE, "pieceDownloadTimeout: 600s"])
+def test_our_configurations_are_known_as_such(text):
+    """What check-config takes is recognised in a paste too."""
+    assert is_configuration(text)
