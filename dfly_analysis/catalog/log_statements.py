@@ -1,7 +1,5 @@
 """Log statements that are known by name and say nothing by themselves about a download that failed."""
 
-from __future__ import annotations
-
 import re
 from functools import cache, cached_property, lru_cache
 from typing import Literal

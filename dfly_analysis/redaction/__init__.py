@@ -1,7 +1,5 @@
 """Removes secrets from text as it is read, so that none reaches a table, a notebook, JSON or HTML."""
 
-from __future__ import annotations
-
 from dfly_analysis.redaction.lines import LineRedactor, redact_lines
 from dfly_analysis.redaction.names import NAME_ENDINGS, kind_of_name
 from dfly_analysis.redaction.text import MARK, SCHEMES, redact_line, screen_words

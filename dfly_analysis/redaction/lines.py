@@ -1,7 +1,5 @@
 """Finds secrets that reach over several lines: keys in PEM, values on the line below their name, block scalars."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Decides by a name whether its value is a secret."""
 
-from __future__ import annotations
-
 import re
 from enum import Enum
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Finds secrets in one line of any text: by the names of values, by the form of tokens, in addresses and arguments."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Tokens that are known by their own form: rules of gitleaks and of our own, as data."""
 
-from __future__ import annotations
-
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Where a value that follows a name ends: quoted, in brackets or bare, escaped any number of times."""
 
-from __future__ import annotations
-
 import re
 
 QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
