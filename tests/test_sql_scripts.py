@@ -12,7 +12,7 @@ PACKAGE = Path(sql_scripts.__file__).parent
 SCRIPTS = sorted((path.parts[-3], path.stem) for path in PACKAGE.glob("*/sql/*.sql"))
 OF_RECONSTRUCTION = [name for package, name in SCRIPTS if package == "reconstruction"]
 GIVEN = (
-    "AT_TIMEOUT", "READ_EVENTS", "RECORDS_AT_A_TIME", "LATE_S", "VERDICTS", "FAILED_VERDICTS", "STEP", "STEPS", "SECOND_ROUND",
+    "AT_TIMEOUT", "READ_EVENTS", "RECORDS_AT_A_TIME", "LATE_S", "STEP", "STEPS", "SECOND_ROUND",
 )  # fmt: skip
 
 

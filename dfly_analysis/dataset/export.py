@@ -20,8 +20,7 @@ from dfly_analysis.dataset.completeness import effective_timeouts
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import with_notes
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.dataset.event_parts import PartTask, PartWriter, part_name, read_part_result
-from dfly_analysis.dataset.event_store import download
+from dfly_analysis.dataset.event_parts import PartTask, PartWriter, download, part_name, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers

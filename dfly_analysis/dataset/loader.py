@@ -13,8 +13,7 @@ from dfly_analysis.dataset.assemble import assemble
 from dfly_analysis.dataset.cache import Cache
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.dataset.event_parts import read_part_result
-from dfly_analysis.dataset.event_store import EventStore, download
+from dfly_analysis.dataset.event_parts import EventStore, download, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.prometheus_window import Prometheus, query_server

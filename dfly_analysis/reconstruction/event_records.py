@@ -2,6 +2,7 @@
 
 from dfly_analysis import sql_scripts
 from dfly_analysis.catalog.log_events import ERROR_LEVELS, EVERYWHERE
+from dfly_analysis.catalog.log_events import VERDICTS as _VERDICTS
 from dfly_analysis.sql_scripts import quoted
 
 STARTED = "piece_started"
@@ -20,6 +21,8 @@ FAILURE_TEXTS = (
 )  # fmt: skip
 """Events whose text gives the reason of a failed task: first the text with the whole chain of errors, then the last error, then earlier ones."""
 WITH_MESSAGE = (*FAILURE_TEXTS, *FAILURES, *EVERYWHERE)
+VERDICTS = tuple(_VERDICTS)
+FAILED_VERDICTS = tuple(event for event, verdict in _VERDICTS.items() if verdict == "failed")
 TASK_STARTS = ("task_started", "peer_registered")
 CLIENT_TASK_ENDS = ("task_finished", "task_output_written")
 SCHEDULER_TASK_ENDS = ("peer_finished", "peer_failed")

@@ -1,5 +1,8 @@
 """From events to `pieces` and `tasks`, one stage after the other, inside the engine."""
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 import duckdb
 
 from dfly_analysis.errors import DflyError
@@ -12,9 +15,12 @@ from dfly_analysis.reconstruction.effective_timeouts import (
 )
 from dfly_analysis.reconstruction.event_records import CLIENT, REPORTED, USUAL_COST_S, sql
 from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
-from dfly_analysis.reconstruction.run_context import Terminations, create_run_context
-from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, create_from_rows, drop_temporary_tables
+from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, WHOLE, create_from_rows, drop_temporary_tables
 from dfly_analysis.units import parse_duration
+
+Termination: TypeAlias = tuple[int | None, str, str]
+"""When a process was terminated (nanoseconds since 1970), of which cause, and how sure that is."""
+Terminations: TypeAlias = Mapping[str, tuple[Termination, ...]]
 
 _OF_RECORDS = (
     "_records", "_first_reports", "_piece_groups", "_pair_candidates", "_problem_records", "_machine_records", "_round_marks",
@@ -44,7 +50,10 @@ def reconstruct(
     try:
         _create_records(connection)
         add_settings(connection, timeouts)
-        create_run_context(connection, terminations)
+        connection.execute(sql("run_context"))
+        ended = [(host, at, *one) for host, ends in (terminations or {}).items() for at, one in enumerate(ends)]
+        types = {"host": TEXT, "position": WHOLE, "time": WHOLE, "cause": TEXT, "confidence": TEXT}
+        create_from_rows(connection, "_terminations", types, ended)
         connection.execute(sql("start_end_pairing"))
         costs = [(cost, _seconds(cost)) for (cost,) in connection.execute(_ODD_COSTS).fetchall()]
         create_from_rows(connection, "_odd_costs", {"cost": TEXT, "seconds": NUMBER}, costs)
