@@ -10,14 +10,16 @@ from dfly_analysis.catalog.defaults import KeyDefaults
 from dfly_analysis.cli.options import command, format_option, option
 from dfly_analysis.cli.output import bullets, print_result, table, wrap
 from dfly_analysis.config.upgrade_notes import UpgradeNote
+from dfly_analysis.messages import LANGUAGES, Message, message, translate
 from dfly_analysis.options import Size
 from dfly_analysis.units import format_size
 
-_TOPICS: Mapping[str, str] = {
-    "image": "Programs", "piece_length": "Pieces", "demand": "Required bandwidth", "setting": "Defaults in force",
-    "key": "Keys", "trap": "Problems of the defaults",
+_TOPICS: Mapping[str, Message] = {
+    "image": message("Programs"), "piece_length": message("Pieces"), "demand": message("Required bandwidth"),
+    "setting": message("Defaults in force"), "meaning": message("What it means for large preheats"), "key": message("Keys"),
+    "trap": message("Problems of the defaults"),
 }  # fmt: skip
-_LINES = {"chart": "chart", "client": "client", "server": "Manager and scheduler"}
+_LINES = {"chart": message("chart"), "client": message("client"), "server": message("Manager and scheduler")}
 
 
 @command(
@@ -30,10 +32,11 @@ _LINES = {"chart": "chart", "client": "client", "server": "Manager and scheduler
 @click.option("--at", "version", metavar="VERSION", help="Value in a release: v1.5.1 (client), v2.5.1 (scheduler, Manager), 1.7.4 or chart-1.7.4.")  # fmt: skip
 @click.option("--diff", nargs=2, metavar="FROM TO", help="Differences between two releases; without KEY, an upgrade note.")  # fmt: skip
 @click.option("--releases", "list_releases", is_flag=True, help="Which releases are known, and until when.")
+@click.option("--lang", type=click.Choice(LANGUAGES), default="en", help="Language of the upgrade note.  [default: en]")
 @option("--size", kind=Size, help="Layer size that the upgrade note is written for.  [default: 20GiB]")
 @format_option
 def facts(
-    key: str | None, version: str | None, diff: tuple[str, str] | None, list_releases: bool, size: int | None, output_format: str
+    key: str | None, version: str | None, diff: tuple[str, str] | None, list_releases: bool, size: int | None, lang: str, output_format: str
 ) -> None:  # fmt: skip
     """Look up a setting: its meaning, its defaults by release.
 
@@ -57,8 +60,10 @@ def facts(
         if diff is None:
             raise click.UsageError("give a KEY, or two releases with --diff FROM TO, or --releases")
         note = upgrade_note(*diff, size or USUAL_SIZE_BYTES)
-        changes = [asdict(change) for change in note.changes]
-        print_result(asdict(note), output_format, changes, lambda: _upgrade_view(note))
+        changes, data = [asdict(change) for change in note.changes], asdict(note)
+        for one, shown in zip(note.consequences, data["consequences"], strict=True):
+            shown["text"] = translate(one.text, lang)
+        print_result(data, output_format, changes, lambda: _upgrade_view(note, lang))
         return
     if size is not None:
         raise click.UsageError("--size needs --diff FROM TO without KEY")
@@ -86,20 +91,28 @@ def _view(known: Iterable[KeyDefaults], rows: list[dict[str, Any]]) -> Iterator[
     yield table("", shown) or "no difference"
 
 
-def _upgrade_view(note: UpgradeNote) -> Iterator[str]:
-    releases = f"{_LINES[note.line]} {note.from_version} to {note.to_version}"
-    yield wrap(f"From {releases}, for a layer of {format_size(note.size_bytes)}")
+def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
+    head = message(
+        "From {line} {before} to {after}, for a layer of {size}", line=_LINES[note.line], before=note.from_version,
+        after=note.to_version, size=format_size(note.size_bytes),
+    )  # fmt: skip
+    yield wrap(translate(head, lang))
     if not note.changes and not note.consequences:
-        yield "no known difference"
+        yield translate(message("no known difference"), lang)
         return
     for topic, heading in _TOPICS.items():
-        yield bullets((one.text for one in note.consequences if one.topic == topic), heading)
+        yield bullets(
+            (translate(one.text, lang) for one in note.consequences if one.topic == topic), translate(heading, lang)
+        )
     joined: dict[tuple[Any, ...], list[str]] = {}  # equal changes of several components are one row
     for change in note.changes:
         joined.setdefault((change.key, change.layer, change.before, change.after), []).append(change.component)
-    yield table("All defaults that differ (binary: the program's default; chart: what the chart sets)", [
+    title = message("All defaults that differ (binary: the program's default; chart: what the chart sets)")
+    yield table(translate(title, lang), [
         {"component": ", ".join(names), "key": key, "layer": layer, "before": before, "after": after}
         for (key, layer, before, after), names in joined.items()
     ])  # fmt: skip
-    advice = "`dfly-analysis check-config VALUES --chart VERSION` checks them."
-    yield wrap(f"Settings in your own values stay as they are; {advice}")
+    advice = "`dfly-analysis check-config VALUES --chart VERSION`"
+    yield wrap(
+        translate(message("Settings in your own values stay as they are; {command} checks them.", command=advice), lang)
+    )

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
-from dfly_analysis.catalog.releases import Line, line_of
+from dfly_analysis.catalog.release_changes import changes_after
+from dfly_analysis.catalog.releases import Line, line_of, parse_version
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.config.setting import KEYS_THAT_MATTER, PIECE_LENGTH, Setting
+from dfly_analysis.messages import Message, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size
 
@@ -22,10 +24,10 @@ class Consequence:
     """One consequence of an upgrade; quantities are in seconds, bytes or bytes per second."""
 
     topic: str
-    """One of image, piece_length, demand, setting, key, trap."""
+    """One of image, piece_length, demand, setting, meaning, key, trap."""
     role: str | None
     key: str | None
-    text: str
+    text: Message
     before: str | float | None
     after: str | float | None
     factor: float | None = None
@@ -59,6 +61,7 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
         *(one for role in _CLIENTS for one in _pieces(role, *queries)),
         *(one for role in _CLIENTS for one in _demand(role, *queries)),
         *_settings(*sides),
+        *_meanings(line, *sides),
         *_keys(*sides),
         *_rules(size_bytes, *sides),
     )
@@ -75,7 +78,10 @@ def _images(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]
     for role in ROLES if line == "chart" else ():
         before, after = one.versions[role], other.versions[role]
         if before != after:
-            text = f"the {role} changes from {before or 'none'} to {after or 'none'}"
+            none = message("none")
+            text = message(
+                "the {role} changes from {before} to {after}", role=role, before=before or none, after=after or none
+            )
             yield Consequence("image", role, None, text, before, after)
 
 
@@ -84,21 +90,33 @@ def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     if first.piece_bytes == second.piece_bytes or None in (first.client_version, second.client_version):
         return
     factor = second.piece_bytes / first.piece_bytes
-    times = f"{factor:g} times longer" if factor > 1 else f"{1 / factor:g} times shorter"
-    lengths = f"{format_size(first.piece_bytes)} → {format_size(second.piece_bytes)}"
-    limits = _limits(first.limit, second.limit)
-    text = f"{role}: pieces of a {format_size(one.size_bytes)} layer become {times} ({lengths}){limits}"
+    times = message("{n:g} times longer", n=factor) if factor > 1 else message("{n:g} times shorter", n=1 / factor)
+    lengths = message(
+        "{before} → {after}", before=format_size(first.piece_bytes), after=format_size(second.piece_bytes)
+    )
+    text = message(
+        "{role}: pieces of a {size} layer become {times} ({lengths}){limits}", role=role, size=format_size(one.size_bytes), times=times,
+        lengths=lengths, limits=_limits(first.limit, second.limit),
+    )  # fmt: skip
     before, after = float(first.piece_bytes), float(second.piece_bytes)
     yield Consequence("piece_length", role, "fixed:piece.most", text, before, after, factor)
 
 
-def _limits(first: Setting | None, second: Setting | None) -> str:
+def _limits(first: Setting | None, second: Setting | None) -> Message | str:
     if first is None or second is None or first.seconds is None or second.seconds is None:
         return ""
     before, after = format_duration(first.seconds), format_duration(second.seconds)
     if first.seconds == second.seconds:
-        return f" while the piece timeout stays {after} ({second.key}, {second.source})"
-    return f", and the piece timeout changes from {before} to {after} ({second.key}, {second.source})"
+        return message(
+            " while the piece timeout stays {after} ({key}, {source})",
+            after=after,
+            key=second.key,
+            source=second.source,
+        )
+    return message(
+        ", and the piece timeout changes from {before} to {after} ({key}, {source})", before=before, after=after, key=second.key,
+        source=second.source,
+    )  # fmt: skip
 
 
 def _demand(role: str, one: Query, other: Query) -> Iterator[Consequence]:
@@ -106,8 +124,10 @@ def _demand(role: str, one: Query, other: Query) -> Iterator[Consequence]:
     if first is None or second is None or abs(first - second) <= 1e-9 * max(first, second):
         return
     factor, size = second / first, format_size(one.size_bytes)
-    shown = f"{format_rate(first)} to {format_rate(second)} ({factor:.3g} times)"
-    text = f"{role}: the bandwidth demanded from the source for a layer of {size} changes from {shown}"
+    text = message(
+        "{role}: the bandwidth demanded from the source for a layer of {size} changes from {before} to {after} ({factor:.3g} times)",
+        role=role, size=size, before=format_rate(first), after=format_rate(second), factor=factor,
+    )  # fmt: skip
     yield Consequence("demand", role, "download.pieceTimeout", text, first, second, factor)
 
 
@@ -120,8 +140,11 @@ def _settings(one: Settings, other: Settings) -> Iterator[Consequence]:
         if first == second:
             continue
         factor = second / first if isinstance(first, float) and isinstance(second, float) and first > 0 else None
-        times = f", {factor:.3g} times" if factor else ""
-        text = f"{role}: effective {key} changes from {_shown(before)} to {_shown(after)}{times}"
+        text = message(
+            "{role}: effective {key} changes from {before} to {after}", role=role, key=key, before=_shown(before), after=_shown(after)
+        )  # fmt: skip
+        if factor:
+            text = message("{change}, {factor:.3g} times", change=text, factor=factor)
         yield Consequence("setting", role, key, text, first, second, factor)
 
 
@@ -132,8 +155,29 @@ def _quantity(setting: Setting) -> str | float | None:
     return None if setting.value is None else str(setting.value)
 
 
-def _shown(setting: Setting) -> str:
-    return "none" if setting.value is None else f"{setting.value} ({setting.source})"
+def _shown(setting: Setting) -> Message:
+    if setting.value is None:
+        return message("none")
+    return message("{value} ({source})", value=str(setting.value), source=setting.source)
+
+
+def _meanings(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]:
+    """Yield what the releases between change for large preheats, or lose again on the way back; of a chart, those of its clients."""
+    roles = ("scheduler",) if line == "server" else ("seedClient",)
+    old, new = (side.versions.get(roles[0]) for side in (one, other))
+    if old is None or new is None:
+        return
+    forth = parse_version(old) <= parse_version(new)
+    older, newer = (old, new) if forth else (new, old)
+    for change in changes_after("server" if line == "server" else "client", older, newer):
+        values = {"release": change.release, "text": change.text}
+        text = (
+            message("from {release} on: {text}", **values)
+            if forth
+            else message("no longer, as from {release} on: {text}", **values)
+        )
+        states = (f"before {change.release}", f"from {change.release}")
+        yield Consequence("meaning", None, change.key, text, states[not forth], states[forth])
 
 
 def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
@@ -149,11 +193,22 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
         if before == after or (item.key, after) in observed:
             continue
         observed.add((item.key, after))
-        unread = item.at(old if after else new)
-        reason = f" ({unread.ignored})" if unread and unread.ignored else ""
-        text = f"{item.key} is {'read' if after else 'no longer read, and silently ignored,'} from {new}{reason}"
+        unread, read = item.at(old if after else new), item.at(new if after else old)
+        since = read.since if after and read else unread.since if unread else new
+        where = {"key": item.key, "release": since if _is_between(since, old, new) else new}
+        if after:
+            text = message("{key} is read from {release}", **where)
+        else:
+            text = message("{key} is no longer read, and silently ignored, from {release}", **where)
+        if unread and unread.ignored:
+            text = message("{change} ({reason})", change=text, reason=unread.ignored)
         states = ("not read", "read")
         yield Consequence("key", item.component, item.key, text, states[before], states[after])
+
+
+def _is_between(release: str, old: str, new: str) -> bool:
+    low, high = sorted(map(parse_version, (old, new)))
+    return low <= parse_version(release) <= high
 
 
 def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:
@@ -162,6 +217,11 @@ def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Conseque
         before, after = name in sides[0], name in sides[1]
         if before != after:
             found = sides[1][name] if after else sides[0][name]
-            text = f"{found.title} [{name}]: {'new problem' if after else 'no longer a problem'}"
+            values = {"title": found.title, "name": name}
+            text = (
+                message("{title} [{name}]: new problem", **values)
+                if after
+                else message("{title} [{name}]: no longer a problem", **values)
+            )
             states = ("absent", "present")
             yield Consequence("trap", None, found.knob, text, states[before], states[after])

@@ -17,6 +17,7 @@ from dfly_analysis.catalog.sizing_guide import documented_sizing
 from dfly_analysis.cli import main
 from dfly_analysis.config.upgrade_notes import upgrade_note
 from dfly_analysis.errors import DflyError, FactMissingError
+from dfly_analysis.messages import translate
 from dfly_analysis.units import format_size, parse_duration, parse_rate, parse_size
 
 LINES = {"chart": releases("chart")[-140:], "client": releases("client"), "server": releases("server")}
@@ -197,3 +198,16 @@ def test_quantities_without_bounds_are_refused(text):
     if not isinstance(text, int) and not str(text).endswith("s"):
         with pytest.raises(DflyError):
             parse_size(text)
+
+
+def test_a_note_says_what_moved_and_since_when_in_both_languages():
+    """A key that rules other pieces, ids of earlier preheats: from the release that changed it, and undone on the way back."""
+    forth, back = upgrade_note("v1.5.1", "v1.5.10"), upgrade_note("v1.5.10", "v1.5.1")
+    texts = [one.text for one in topics(forth, "meaning", None)]
+    assert any(text.startswith("from v1.5.4 on: concurrent pieces from the registry follow") for text in texts)
+    assert any("do not use what was preheated before" in text for text in texts)
+    assert len(texts) == len(topics(back, "meaning", None))
+    assert {translate(text, "zh")[:2] for text in texts} == {"自 "}
+    assert topics(upgrade_note("v1.5.9", "v1.5.10"), "meaning", None) == []
+    (key,) = [one for one in forth.consequences if one.key == "storage.writebackMode" and one.topic == "key"]
+    assert key.text == "storage.writebackMode is read from v1.5.2"

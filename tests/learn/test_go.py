@@ -84,3 +84,12 @@ def test_code_gives_statements_errors_and_metrics():
     assert {(one.name, one.shape, one.buckets) for one in facts.metrics} == {
         ("dragonfly_kitchen_eaten_total", "counter by type", ""), ("dragonfly_cook_seconds", "histogram", "prometheus.DefBuckets"),
     }  # fmt: skip
+
+
+def test_constants_are_read_in_each_way_that_go_writes_numbers():
+    """Octal numbers, durations, computed ones; a value that only a process knows is none."""
+    source = b"package config\nconst (\n  A = 0640\n  B = 3 * time.Minute\n  C = 1 << 20\n)\nvar D = os.Getpid()\n"
+    files = {"kitchen/config/constants.go": source}
+    assert {(one.name, one.value) for one in go.read_files(files, go.Package(files)).constants} == {
+        ("A", "416"), ("B", "3m"), ("C", "1048576"),
+    }  # fmt: skip

@@ -28,6 +28,8 @@ class Audit:
     keys: int = 0
     metrics: int = 0
     """Pairs of a key or metric and a release that were compared."""
+    left_out: int = 0
+    """Of these pairs, those of keys that the catalogue leaves out."""
     differences: dict[str, list[str]] = field(default_factory=dict)
     """Each difference without its release, and the releases that show it."""
     coverage: dict[str, Counter[str]] = field(default_factory=dict)
@@ -35,12 +37,13 @@ class Audit:
 
 
 def audit(line: Line, sources: Callable[[str], Sources]) -> Audit:
-    """Compare each known release of a line with the catalogue."""
+    """Compare each known release of a line with the catalogue; a pre-release counts as its release, and is left out."""
     found = Audit(line)
-    for release in releases(line):
+    for release in (one for one in releases(line) if "-" not in one):
         try:
             tree = sources(release.removeprefix("v"))
             for one in _compared(line, release, tree, found):
+                found.left_out += len(one.left_out)
                 for text in one.differences:
                     found.differences.setdefault(text.replace(release, "RELEASE"), []).append(release)
         except NoSourcesError:
@@ -77,10 +80,10 @@ def _page(rows: Sequence[Audit]) -> Iterator[str]:
         "(https://github.com/dragonflyoss) from its crates or its repository and compared with the catalogue. Keys: name, default, "
         "and whether the release reads it. Metrics: name, kind and labels.\n"
     )
-    yield "| line | releases read | not read | pairs of key and release | pairs of metric and release | differences |\n|---|---|---|---|---|---|"
+    yield "| line | releases read | not read | pairs of key and release | of these left out | pairs of metric and release | differences |\n|---|---|---|---|---|---|---|"
     for row in rows:
         span = f"{row.missing[0]} to {row.missing[-1]} ({len(row.missing)})" if row.missing else "none"
-        yield f"| {LINE_TITLES[row.line]} | {row.releases} | {span} | {row.keys:,} | {row.metrics:,} | {len(row.differences)} |"
+        yield f"| {LINE_TITLES[row.line]} | {row.releases} | {span} | {row.keys:,} | {row.left_out:,} | {row.metrics:,} | {len(row.differences)} |"
     for row in rows:
         if row.differences:
             yield f"\n## Differences: {LINE_TITLES[row.line]}\n"

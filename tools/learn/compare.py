@@ -19,6 +19,10 @@ from dfly_analysis.units import parse_duration, parse_size
 from tools.learn.charts import ROLES, Chart
 from tools.learn.facts import COMPUTED, Facts, Key, Metric, Statement
 
+_NO_KEYS = ("fixed:", "metric:", "POST ", "database:")
+"""Beginnings of what the catalogue holds beside the keys of configuration files."""
+_OF_A_LIBRARY = re.compile(r"(?:dragonfly_)?manager_re(?:quest|sponse)")
+"""Metrics that no source of the component names."""
 _FILLERS = ("x", "ab-7", '"x"', "7", "x: y", "10.0.0.1:65000")
 _PARSERS: Mapping[str, Callable[[Any], float]] = {"duration": parse_duration, "size": parse_size, "rate": parse_size}
 _UNITS = {
@@ -42,6 +46,8 @@ class Comparison:
     """Where the catalogue says something else than the sources."""
     entries: list[str] = field(default_factory=list)
     """Entries to add, as YAML; what only a person can write is empty."""
+    left_out: list[str] = field(default_factory=list)
+    """Keys of manager and scheduler that the catalogue leaves out: it holds those that matter to a preheat."""
     judge: list[str] = field(default_factory=list)
     """What changed and only a person can say what it means for a large preheat."""
 
@@ -68,9 +74,7 @@ def compare(component: str, release: str, facts: Facts, before: Facts | None = N
 
 def _compare_keys(component: str, release: str, keys: Iterable[Key], found: Comparison) -> None:
     known = {
-        item.key: item
-        for item in all_defaults()
-        if item.component == component and not item.key.startswith(("fixed:", "metric:"))
+        item.key: item for item in all_defaults() if item.component == component and not item.key.startswith(_NO_KEYS)
     }
     roles = ("client", "seedClient") if component == "client" else (component,)
     written = {
@@ -87,7 +91,9 @@ def _compare_keys(component: str, release: str, keys: Iterable[Key], found: Comp
     for path, key in written.items():
         item = known.get(path)
         era = item.at(release) if item is not None else None
-        if item is None or era is None or era.ignored:
+        if item is None and component != "client":
+            found.left_out.append(path)
+        elif item is None or era is None or era.ignored:
             what = "lacks" if item is None else "does not know it in" if era is None else "calls it ignored in"
             found.differences.append(
                 f"{component} {release} reads {path}, default {key.default}; the catalogue {what} {release}"
@@ -159,7 +165,7 @@ def _compare_metrics(component: str, release: str, metrics: Iterable[Metric], fo
                 f'  - {{since: {release}, default: "{metric.shape}", source: "metrics code@{release}"}}\n'
             )
     for name, item in known.items():
-        if exported and item.at(release) is not None and name not in exported:
+        if exported and item.at(release) is not None and name not in exported and not _OF_A_LIBRARY.match(name):
             found.differences.append(f"{component} {release} does not export {name}; the catalogue says it does")
 
 
@@ -213,6 +219,7 @@ def _as_pattern(template: str) -> str:
 def _judge_changes(before: Facts, now: Facts, found: Comparison) -> None:
     kinds: tuple[tuple[str, Callable[[Facts], dict[Any, Any]]], ...] = (
         ("constant", lambda facts: {(one.place, one.name): one.value for one in facts.constants}),
+        ("key", lambda facts: {one.path: str(one.default) for one in facts.keys}),
         ("validation", lambda facts: {one.path: one.validation for one in facts.keys if one.validation}),
         ("error text", lambda facts: dict.fromkeys((one.name, one.template) for one in facts.errors)),
         (

@@ -14,6 +14,8 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {"client": ("client",), "server": ("
 _CLIENT_CONFIGS = ("dragonfly-client-config/src/", "src/config/")
 _SHARED = ("pkg/", "internal/")
 _GO = (*_SHARED, "cmd/", "manager/", "scheduler/")
+_NAMES = ("cmd/dependency/base/", "pkg/types/", "pkg/rpc/", "internal/")
+"""Where the names stand that configuration and metrics use."""
 _rust_file = cache(rust.read_file)
 
 

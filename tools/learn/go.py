@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import tree_sitter_go
@@ -47,22 +48,27 @@ def parse(text: bytes) -> Node:
     return _PARSER.parse(text).root_node
 
 
+@cache
+def _texts(file: str, text: bytes) -> Facts:
+    """Return what a file says without the names of others: log statements and error texts."""
+    calls = list(descendants(parse(text), "call_expression"))
+    return Facts(statements=tuple(_statements(calls, file)), errors=tuple(_errors(calls, file)))
+
+
 def read_files(files: Mapping[str, bytes], package: Package) -> Facts:
     """Return the constants, statements, error texts and metrics of source files; `package` knows the names they use."""
-    return Facts.join(_read(file, parse(text), package) for file, text in files.items())
+    named = {file: text for file, text in files.items() if file in package.files}
+    return Facts.join([*(_texts(*one) for one in files.items()), *(_named(*one, package) for one in named.items())])
 
 
-def _read(file: str, root: Node, package: Package) -> Facts:
-    constants = (
+def _named(file: str, text: bytes, package: Package) -> Facts:
+    root = parse(text)
+    constants = tuple(
         Constant(Place(file), name, written(value))
         for name, value in ((text_of(spec.named_children[0]), package.of_spec(spec)) for spec in descendants(root, "const_spec", "var_spec"))
         if isinstance(value, int | float) and not isinstance(value, bool)
     )  # fmt: skip
-    calls = list(descendants(root, "call_expression"))
-    return Facts(
-        constants=tuple(constants), statements=tuple(_statements(calls, file)), errors=tuple(_errors(calls, file)),
-        metrics=tuple(_metrics(calls, package)),
-    )  # fmt: skip
+    return Facts(constants=constants, metrics=tuple(_metrics(descendants(root, "call_expression"), package)))
 
 
 def _place(node: Node, file: str) -> Place:
@@ -147,6 +153,7 @@ class Package:
     """The constants, variables and structures of packages, by their bare names and with their package's name before."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
+        self.files = frozenset(files)
         self.values: dict[str, Node] = {}
         self.structs: dict[str, Node] = {}
         self.makers: dict[str, Node] = {}

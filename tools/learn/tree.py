@@ -50,6 +50,8 @@ def unquote(literal: str) -> str:
 def number(literal: str) -> int | float:
     """Return the value of a number, without its separators and its type."""
     bare = re.sub(r"(?<=[\d.])_?(?:[iu](?:8|16|32|64|128|size)|f32|f64)$", "", literal.replace("_", ""))
+    if re.fullmatch(r"0[0-7]+", bare):  # Go's way to write an octal number
+        return int(bare, 8)
     return float(bare) if "." in bare or ("e" in bare and not bare.startswith("0x")) else int(bare, 0)
 
 
