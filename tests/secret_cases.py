@@ -171,3 +171,56 @@ BENIGN = (
     "tls key: missing in the folder", "failed to open /etc/ssl/tls.key: permission denied", "token: null", 'password: ""',
 )  # fmt: skip
 """What may never go."""
+
+
+def files(canaries: list[Canary]) -> dict[str, bytes]:
+    """Return files of every kind that hold all of some canaries, by path."""
+    from reading_cases import job, line, zap
+
+    single = [canary for canary in canaries if "\n" not in canary.text and canary.form not in SEVERAL_LINES]
+    texts = [canary.text for canary in canaries]
+    lines = [text for text in texts for text in text.split("\n")]
+    client = "\n".join(
+        line(at, f"download failed: error decoding response body: {canary.text}", level="ERROR")
+        for at, canary in enumerate(single)
+    )
+    client += (
+        "\n"
+        + "\n".join("\n".join([line(at, "download failed:", level="ERROR"), text]) for at, text in enumerate(texts))
+        + "\n"
+    )
+    console = "\n".join(
+        f"2026-05-02T10:00:00.000Z\tERROR\tjob/job.go:10\tpreheat failed: {canary.text}" for canary in single
+    )
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "dragonfly-client-x", "namespace": "d", "annotations": {"note": "\n".join(texts)}},
+        "spec": {"containers": [{"name": "client", "args": lines, "env": [{"name": "MYSQL_PWD", "value": text} for text in texts]}]},
+        "status": {"containerStatuses": [{"name": "client", "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": "\n".join(texts)}}}]},
+    }  # fmt: skip
+    manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "c"},
+        "data": {"dfdaemon.yaml": "\n".join(texts), "password": texts[0]},
+    }
+    secrets = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "data": {f"k{at}": base64.b64encode(text.encode()).decode() for at, text in enumerate(texts)},
+        "stringData": {"a": texts[0]},
+    }
+    jobs = [job(error=canary.text) for canary in single]
+    jobs[0]["args"] |= {"headers": {"Authorization": single[0].text}, "url": "https://r.example/v2/a/manifests/1"}
+    cells = "\n".join(
+        f'"2026-05-02T10:00:0{at % 10}Z","{text.replace(chr(34), chr(34) * 2)}"' for at, text in enumerate(texts)
+    )
+    config = "host:\n  hostname: h\ndownload:\n  pieceTimeout: 7s\nproxy:\n  registryMirror:\n    addr: https://bob:{}@r.example\nserver:\n  token: {}\nnotes: |\n"
+    return {
+        "seed-client-0/dfdaemon/dfdaemon.log": client.encode(), "scheduler-0/scheduler/core.log": "\n".join(zap(at, json.dumps(text)[1:-1], level="error") for at, text in enumerate(texts)).encode(),
+        "manager-0/manager/console.log": console.encode(), "seed-client-0/dfdaemon.yaml": (config.format(secret("one"), secret("two")) + "\n".join(f"  {text}" for text in lines)).encode(),
+        "jobs.json": json.dumps(jobs, indent=1).encode(), "pods.json": json.dumps({"apiVersion": "v1", "kind": "List", "items": [pod]}, indent=1).encode(),
+        "configmap.yaml": json.dumps(manifest, indent=1).encode(), "secret.yaml": json.dumps(secrets, indent=1).encode(), "export.csv": f"time,line\n{cells}\n".encode(),
+        "metrics.txt": ("# HELP x y\n" + "\n".join(f"dragonfly_client_x{{note={json.dumps(canary.text)}}} 1" for canary in single)).encode(), "env.txt": "\n".join(lines).encode(),
+        "shell.txt": "\n".join(f"$ {text}" for text in texts).encode(), "access.log": "\n".join(f'10.0.0.1 - bob [02/May/2026:10:00:00 +0000] "GET /v2/ HTTP/1.1" 401 0 "-" "{text}"' for text in lines).encode(),
+        "cri/0.log": "\n".join(f"2026-05-02T10:00:00.000000000Z stderr F {text}" for text in (client + console).split("\n")).encode(),
+    }  # fmt: skip

@@ -27,7 +27,7 @@ SUMMARIES = {
     "facts": "Look up a setting: its meaning, its defaults by release.",
     "trace": "Write jobs, tasks, waits and pieces as a trace for Perfetto or Jaeger.",
     "explain": "Explain a finding, cause, error code, setting or pasted line.",
-    "redact": "Copy text files with their secrets removed.",
+    "redact": "Copy files without secrets, to share them.",
     "alerts": "Write Prometheus alert rules with thresholds from a run.",
     "collect": "Collect the input from a Kubernetes cluster, redacted.",
     "plan-preheat": "Plan the preheat of an image: stages, times, failure rates.",

@@ -88,7 +88,7 @@ def collect(
             text = path.read_text("utf-8", "surrogateescape")
         except OSError as problem:
             raise DflyError(f"cannot be read: {problem.strerror}", where=str(path), hint="check --add") from problem
-        redacted = "\n".join(redact(line) for line in text.split("\n"))
+        redacted = redact(text)
         (collection.folder / path.name).write_text(redacted, "utf-8", "surrogateescape")
     missing = [{"path": path, "reason": reason} for path, reason in collection.missing]
     note = json.dumps({"missing": missing, "pods_left_out": list(others)}, indent=1)

@@ -3,24 +3,21 @@
 import gzip
 import json
 import os
-import re
 import selectors
 import signal
 import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from dfly_analysis.collect.commands import Item, check_read_only
 from dfly_analysis.errors import DflyError
-from dfly_analysis.redaction import MARK, redact
+from dfly_analysis.redaction import LineRedactor, redact, without_secrets
 
 _BLOCK = 1 << 16
 _MAX_LINE_BYTES = 16 << 20  # a longer line is redacted in pieces, so that memory is bounded
 _MAX_STDERR_BYTES, _MAX_REASON_CHARS = 1 << 20, 200
-_SECRET_NAMES = frozenset(("PASSWORD", "PASSWD", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "CREDENTIALS", "AUTH", "DSN"))
-_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
 def fetch(item: Item, target: Path, silence_s: float) -> str | None:
@@ -83,33 +80,9 @@ def _write_redacted(raw: IO[bytes], content: str, out: IO[bytes]) -> None:
     if content == "json":
         out.write(json.dumps(without_secrets(json.load(raw)), indent=1, ensure_ascii=False).encode() + b"\n")
         return
+    redactor = LineRedactor()
     with gzip.open(raw) if content == "gzip" else raw as lines:
         while line := lines.readline(_MAX_LINE_BYTES):
             text = line.removesuffix(b"\n")
-            out.write(redact(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
+            out.write(redactor.line(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape"))
             out.write(line[len(text) :])
-
-
-def without_secrets(content: Any, name: str = "") -> Any:
-    """Return JSON of Kubernetes without secrets; `name` is the field that holds it.
-
-    Values of environment variables that are named like one go, and so does the copy of the object that ``kubectl apply``
-    leaves behind; every text and every field is redacted as a log is.
-    """
-    if isinstance(content, list):
-        return [without_secrets(one) for one in content]
-    if isinstance(content, str):
-        text = redact(content)
-        if not name or not text:
-            return text
-        try:  # a field whose name is that of a secret, by the rules for logs
-            return json.loads(redact(json.dumps({name: text}, ensure_ascii=False)))[name]
-        except (ValueError, KeyError):
-            return MARK
-    if not isinstance(content, dict):
-        return content
-    kept = {field: without_secrets(value, field) for field, value in content.items() if field != _APPLIED}
-    variable = str(kept.get("name", "")).upper()
-    if isinstance(kept.get("value"), str) and not _SECRET_NAMES.isdisjoint(re.split("[-._]", variable)):
-        kept["value"] = MARK
-    return kept

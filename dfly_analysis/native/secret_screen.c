@@ -93,7 +93,8 @@ static int begins_word(const uint8_t *at, const uint8_t *end) {
     if (length < WORDS[i].length) continue;
     const uint8_t *behind = at + length;
     while (behind < end && (is_word(*behind) || *behind == '-')) behind++;
-    if (!is_listed(behind, end) && !is_empty_after(behind, end)) return 1;
+    int is_name = behind - at <= length + 6; /* a token is longer than its first letters */
+    if (!is_name || (!is_listed(behind, end) && !is_empty_after(behind, end))) return 1;
   }
   return 0;
 }

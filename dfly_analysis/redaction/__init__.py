@@ -2,7 +2,8 @@
 
 from dfly_analysis.redaction.lines import LineRedactor, redact_lines
 from dfly_analysis.redaction.names import NAME_ENDINGS, kind_of_name
-from dfly_analysis.redaction.text import MARK, SCHEMES, redact_line, screen_words
+from dfly_analysis.redaction.structure import without_secrets
+from dfly_analysis.redaction.text import MARK, SCHEMES, may_hold_secret, redact_line, screen_words
 
 __all__ = [
     "MARK",
@@ -14,6 +15,7 @@ __all__ = [
     "redact_line",
     "redact_lines",
     "screen_words",
+    "without_secrets",
 ]
 
 
@@ -23,4 +25,6 @@ def redact(text: str) -> str:
     Names of headers and fields stay, values go: authorization, cookies, tokens, passwords, keys, the signatures of signed
     URLs, user names with passwords in URLs, arguments such as ``curl -u``, keys in PEM, and tokens of known forms.
     """
-    return redact_line(text) if "\n" not in text else "\n".join(redact_lines(text.split("\n")))
+    if "\n" not in text and not may_hold_secret(text):
+        return text
+    return "\n".join(redact_lines(text.split("\n")))

@@ -1,10 +1,11 @@
 """Finds secrets that reach over several lines: keys in PEM, values on the line below their name, block scalars."""
 
+import json
 import re
 from collections.abc import Iterable
 
 from dfly_analysis.redaction.names import Kind, kind_of_name
-from dfly_analysis.redaction.text import MARK, redact_line
+from dfly_analysis.redaction.text import MARK, may_hold_secret, redact_line
 
 _PEM_HEAD = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,100}-----(?P<rest>.*)$", re.IGNORECASE)
 _PEM_LINES = 200
@@ -20,6 +21,8 @@ _ENDS, _TAIL = frozenset(":=|>-+\\["), 120
 _LAST_NAME = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
 )
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_MOST_DEEP = 4
 _KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(
     r"\s*(?:-\s+)?[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?(?P<name>[\w.-]+)[\"']?,?\s*$", re.IGNORECASE
@@ -31,7 +34,8 @@ _CONTINUED = re.compile(r"(?P<indent>[\s>|]*+)(?P<dash>-\s++)?+(?P<quote>\\*+[\"
 class LineRedactor:
     """Removes secrets from lines that follow one another."""
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int = 0) -> None:
+        self._depth = depth  # of strings within strings
         self._pem = 0
         self._pem_before = ""
         self._block: int | None = None  # the indent of a name whose block scalar follows
@@ -45,7 +49,26 @@ class LineRedactor:
         if self._pem:
             return self._in_pem(text)
         continued = self._continued(text)
-        return redact_line(self._look(text)) if continued is None else continued
+        if continued is not None:
+            return continued
+        text = self._look(text)
+        is_nested = self._depth < _MOST_DEEP and ("\\n" in text or text[:1] == "{")
+        return redact_line(self._redact_strings(text) if is_nested and may_hold_secret(text) else text)
+
+    def _redact_strings(self, text: str) -> str:
+        """Redact texts of several lines that a line holds as strings of JSON, or with newlines as escapes."""
+        if '"' not in text:
+            return "\\n".join(redact_lines(text.split("\\n"), self._depth + 1))
+
+        def redacted(found: re.Match[str]) -> str:
+            try:
+                plain = json.loads(found[0])
+            except ValueError:
+                return found[0]
+            clean = "\n".join(redact_lines(plain.split("\n"), self._depth + 1))
+            return found[0] if clean == plain else json.dumps(clean, ensure_ascii=False)
+
+        return _STRING.sub(redacted, text)
 
     def _continued(self, text: str) -> str | None:
         """Return a line that belongs to the value of an earlier one; None where it does not."""
@@ -158,7 +181,7 @@ def _indent(text: str) -> int:
     return len(text) - len(text.lstrip())
 
 
-def redact_lines(lines: Iterable[str]) -> list[str]:
+def redact_lines(lines: Iterable[str], depth: int = 0) -> list[str]:
     """Return lines that follow one another without secrets."""
-    redactor = LineRedactor()
+    redactor = LineRedactor(depth)
     return [redactor.line(line) for line in lines]

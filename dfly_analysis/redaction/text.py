@@ -56,7 +56,8 @@ _NAMED = re.compile(  # an identifier and what separates it from its value
 )
 _QUOTED = re.compile(rf"[bru]?{QUOTE}")
 _SPOKEN = re.compile(
-    r"(?<!\w)(?:identified by|requirepass|masterauth|login \S{1,200}+ password|(?:password|passphrase) for \S{1,200}?:(?=\s)|--from-literal[= ][\w.-]{1,200}+=)\s*+",
+    r"(?<!\w)(?:(?:identified by|requirepass|masterauth|login \S{1,200}+ password)\s++|(?:password|passphrase) for \S{1,200}?:\s++"
+    r"|--from-literal[= ][\w.-]{1,200}+=)",
     re.IGNORECASE,
 )
 _PIPED = re.compile(r"\b(?:echo|printf)\s++(?:-n\s++)?+(?=[^|]{0,200}+\|[^|]{0,200}?--password-stdin)")
@@ -114,7 +115,7 @@ _ADDRESS_END = re.compile(r"(?<!\\)\\*+[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
 _AUTHORITY = re.compile(r"[^/?#\s\"'\\`,<>)\]}]*+")
 _USER_AND_PASSWORD = re.compile(r"[^\s:@/\"'?#]*+:(?!\d*(?:[/?#\"'\\,)\s\]}]|$))")
 _USER = re.compile(
-    r"(?<![\w/.@:\]+$-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<]))"
+    r"(?<![\w/.@:\]+$-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<&;,)\]}]))"
 )
 
 
@@ -124,9 +125,14 @@ _CODE = re.compile(r"(?<!\\)\\++u(?P<code>(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4
 _MOST_DEEP = 4
 
 
+def may_hold_secret(text: str) -> bool:
+    """Return whether anything near secrets is in a line; redaction changes no other."""
+    return bool(_screen().Match(text.encode("utf-8", "surrogatepass")))
+
+
 def redact_line(text: str, depth: int = 0) -> str:
     """Return a line with secrets replaced by ``[redacted]``; the same line if it contains none."""
-    if not _screen().Match(text.encode("utf-8", "surrogatepass")):
+    if not may_hold_secret(text):
         return text
     text = _redact_plain(text)
     if depth < _MOST_DEEP:

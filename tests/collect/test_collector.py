@@ -17,8 +17,8 @@ from planted import write_planted
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
 from dfly_analysis.collect.commands import Cluster, check_read_only, log_items, parse_pods
-from dfly_analysis.collect.kubectl import without_secrets
 from dfly_analysis.errors import DflyError
+from dfly_analysis.redaction import without_secrets
 
 
 @pytest.fixture(scope="module")
