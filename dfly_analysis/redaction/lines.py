@@ -21,7 +21,7 @@ _ENDS, _TAIL = frozenset(":=|>-+\\["), 120
 _LAST_NAME = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
 )
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_STRING = re.compile(r'(?<!\\)"(?:[^"\\]|\\.)*+"')
 _MOST_DEEP = 4
 _KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(

@@ -136,6 +136,9 @@ def run_time_patterns() -> dict[str, list[Used]]:
             Used("traffic", re.compile(r"(?<![\d.])([\d.]++ [KMGTPE]?i?B) to clients"), anchored=False)
         ],
         "dfly_analysis.readers.logs.envelopes.unwrappers": [Used("cell of CSV", cell_pattern(b","), anchored=False)],
+        "dfly_analysis.sharing.pseudonyms": [
+            Used("hosts", re.compile(r"(?<![A-Za-z0-9])(?:client\-10|client\-1)(?![A-Za-z0-9])"), anchored=False)
+        ],
         "dfly_analysis.readers.logs.log_identity": [
             Used(f"source {one}", re.compile(one), anchored=True)
             for one in (log_identity._GO_CLIENT, log_identity._GO_MANAGER, log_identity._GO_SCHEDULER)
