@@ -46,7 +46,7 @@ ROWS = (
     Row("R3", "resets", "sizing", "Sizing of hosts, links and volumes", ("bandwidth that one layer demands", "MB/s", "connection was reset")),
     Row("R4", "disk", "sizing", "Sizing of hosts, links and volumes", ("persistence.size", "volume of each seed client", "GiB")),
     Row("P1", "article", "preheat_plan", "Preheat plan", ("Layers needed at start-up", "Remaining layers")),
-    Row("P2", "article", "preheat_plan", "Preheat plan", ("(chosen)", "Failure rate")),
+    Row("P2", "article", "preheat_plan", "Preheat plan", ("(chosen)", "Duration")),
     Row("P3", "article", "preheat_plan", "Preheat plan", ("Not preheated", "Preheated on the node")),
     Row("P4", "article", "sizing", "Sizing of hosts, links and volumes", ("gzip pays off below this bandwidth", "zstd pays off")),
     Row("T1", "article", "next_runs", "What to measure next", ("Repeats", "More runs")),
