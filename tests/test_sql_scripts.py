@@ -19,7 +19,8 @@ GIVEN = (
 def test_every_script_is_used():
     """No script is left over that no module names."""
     code = {
-        package: "".join(path.read_text("utf-8") for path in (PACKAGE / package).glob("*.py")) for package, _ in SCRIPTS
+        package: "".join(path.read_text("utf-8") for path in (PACKAGE / package).rglob("*.py"))
+        for package, _ in SCRIPTS
     }
     assert [
         name for package, name in SCRIPTS if not re.search(rf'sql\((?:"{package}", )?"{name}"', code[package])

@@ -11,6 +11,7 @@ from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, format_h
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message, plural
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_rate, format_share, format_size
 
 ABOUT = load_check("back_to_source_storm")
@@ -23,64 +24,13 @@ MOST_PULLS = 0.5
 """One node alone is a storm if this proportion of all pulls is its."""
 _REFUSED = r"\b(?:429|401)\b|Too Many Requests|toomanyrequests|Unauthorized"
 _TURNED = ("source_round_started", "peer_source_started", "source_round_failed", "scheduler_round_failed")
-_PULLS = f"""
-CREATE OR REPLACE TEMP TABLE source_pulls AS
-WITH signs AS (
-        SELECT peer_id, coalesce(epoch_ns(started), epoch_ns(ended)) AS ns FROM pieces WHERE outcome = 'ok' AND origin = 'source'
-        UNION ALL SELECT peer_id, epoch_ns(time) FROM events WHERE event_id IN ('source_round_started', 'peer_source_started', 'source_round_failed')
-        UNION ALL SELECT peer_id, epoch_ns(time) FROM events WHERE event_id = 'task_finished' AND contains(message, 'from source')
-    ),
-    leaves AS (SELECT peer_id, max(epoch_ns(time)) AS left_ns FROM events WHERE event_id = 'scheduler_round_failed' GROUP BY peer_id),
-    turns AS (
-        SELECT peer_id, least(min(ns), any_value(left_ns)) AS source_ns FROM signs LEFT JOIN leaves USING (peer_id) WHERE peer_id IS NOT NULL GROUP BY peer_id
-    ),
-    contacts AS (SELECT DISTINCT peer_id FROM events WHERE event_id IN {_CONTACTS} AND peer_id IS NOT NULL),
-    own AS (
-        SELECT peer_id, task_id, host, role, url, coalesce({BLOB}, task_id) AS blob, outcome, size_bytes, bytes_from_source, source_ns, epoch_ns(ended) AS end_ns,
-            CASE WHEN role = 'client' THEN coalesce(source_ns, epoch_ns(ended)) ELSE epoch_ns(started) END AS has_ns,
-            contacts.peer_id IS NOT NULL AS has_contact
-        FROM tasks LEFT JOIN turns USING (peer_id) LEFT JOIN contacts USING (peer_id)
-        WHERE peer_id IS NOT NULL AND (role <> 'client' OR contacts.peer_id IS NOT NULL OR n_pieces > 1)
-    ),
-    restarts AS (SELECT host, max(epoch_ns(time)) AS restart_ns FROM events WHERE event_id = 'process_started' GROUP BY host),
-    known AS (
-        SELECT blob, min(has_ns, 2) AS has_ns, arg_min(peer_id, has_ns) AS first_peer, count(*) FILTER (role = 'seedClient') AS seeds,
-            count(*) FILTER (role = 'seedClient' AND (outcome IN ('failed', 'died') OR restart_ns > end_ns)) AS failed_seeds,
-            list(DISTINCT task_id) FILTER (role = 'seedClient' AND outcome = 'ok') AS seed_tasks
-        FROM own LEFT JOIN restarts USING (host) GROUP BY blob
-    )
-SELECT own.* EXCLUDE (has_ns), seeds, failed_seeds,
-    coalesce(nullif(bytes_from_source, 0), CASE WHEN own.outcome = 'ok' THEN size_bytes END, 0)::BIGINT AS source_bytes,
-    coalesce(CASE WHEN first_peer = own.peer_id THEN known.has_ns[2] ELSE known.has_ns[1] END < source_ns, false) AS is_redundant,
-    coalesce(len(seed_tasks) > 0 AND NOT list_contains(seed_tasks, own.task_id), false) AS is_other_task
-FROM own JOIN known USING (blob) WHERE own.role = 'client' AND source_ns IS NOT NULL
-"""
-"""Pulls of clients that downloaded from the registry; redundant if a seed client or another source had the blob, or was downloading it, before.
-
-Blobs of one piece, which clients take from the registry without asking the scheduler, are left out."""
-_TRIGGERS = """
-WITH said AS (
-        SELECT peer_id, min(CASE cause WHEN 'scheduler_unavailable' THEN 1 ELSE 2 END) AS said
-        FROM (
-            SELECT peer_id, message FROM events JOIN source_pulls USING (peer_id)
-            WHERE event_id IN ('scheduler_round_failed', 'scheduler_call_failed') AND epoch_ns(time) <= coalesce(end_ns, source_ns)
-        ) JOIN scheduler_texts USING (message) GROUP BY peer_id
-    ),
-    limits AS (SELECT DISTINCT peer_id FROM events WHERE component = 'scheduler' AND contains(message, 'RetryBackToSourceLimit')),
-    lost AS (SELECT DISTINCT peer_id FROM pieces WHERE origin = 'parent' AND outcome NOT IN ('ok', 'cancelled'))
-SELECT CASE WHEN said = 1 THEN 'scheduler' WHEN is_other_task THEN 'task_id' WHEN lost.peer_id IS NOT NULL THEN 'parents' WHEN failed_seeds > 0 THEN 'seeds'
-    WHEN said = 2 THEN 'parents' WHEN limits.peer_id IS NOT NULL THEN 'limit' WHEN NOT has_contact THEN 'no_scheduler'
-    WHEN seeds = 0 THEN 'no_seed' ELSE 'unknown' END AS trigger, count(*) AS n
-FROM source_pulls LEFT JOIN said USING (peer_id) LEFT JOIN limits USING (peer_id) LEFT JOIN lost USING (peer_id)
-WHERE is_redundant GROUP BY ALL ORDER BY n DESC, trigger
-"""
 
 
 def check(dataset: Dataset) -> Finding:
     ((pulls,),) = dataset.rows("SELECT count(*) FROM tasks WHERE role = 'client' AND peer_id IS NOT NULL")
     if not pulls:
         return ABOUT.unknown(message("the input contains no pull by a client"))
-    dataset.engine.execute(_PULLS)
+    dataset.engine.execute(sql("diagnosis", "source_pulls", CONTACTS=_CONTACTS, BLOB=BLOB))
     ((n, hosts, first, last, source_bytes, known_bytes),) = dataset.rows("""
         SELECT count(*), count(DISTINCT host), min(source_ns), max(coalesce(end_ns, source_ns)), sum(source_bytes)::BIGINT,
             (SELECT sum(bytes) FROM (SELECT max(size_bytes) AS bytes FROM tasks JOIN (SELECT DISTINCT task_id FROM source_pulls WHERE is_redundant) USING (task_id) GROUP BY task_id))::BIGINT
@@ -161,7 +111,7 @@ def _triggers(dataset: Dataset, first: int, last: int) -> list[Message]:
         "SELECT count(*) FROM events WHERE component = 'scheduler' AND event_id = 'service_version' AND epoch_ns(time) BETWEEN ? AND ?",
         (first - 60_000_000_000, last),
     )
-    counts = Counter(dict(dataset.rows(_TRIGGERS)))
+    counts = Counter(dict(dataset.rows(sql("diagnosis", "storm_triggers"))))
     return [
         message("{trigger} ({n:,})", trigger=_trigger(name, restarted=bool(restarted)), n=count)
         for name, count in counts.most_common()

@@ -1,0 +1,33 @@
+-- The longest wait of each task whose pieces are logged: between two ends of pieces, or to the end of the task or of its host's log.
+CREATE OR REPLACE TEMP TABLE stuck_tasks AS
+WITH usual AS (
+        SELECT role, median(duration_s) AS piece_s FROM pieces WHERE outcome = 'ok' AND duration_s > 0 AND origin <> 'local' GROUP BY role
+    ),
+    seen AS (
+        SELECT peer_id, count(DISTINCT piece_number) FILTER (outcome = 'ok') AS finished, bool_or(successes_not_logged AND retry_round = 1) AS is_partial
+        FROM pieces WHERE ended IS NOT NULL AND peer_id IS NOT NULL GROUP BY peer_id
+    ),
+    log_ends AS (SELECT host, max(epoch_ns(time)) AS last_ns FROM events WHERE host IS NOT NULL GROUP BY host),
+    second_roundes AS (SELECT peer_id, min(epoch_ns(time)) AS second_ns FROM events WHERE $SECOND_ROUND GROUP BY peer_id),
+    known AS (
+        SELECT task.peer_id, task.task_id, task.role, task.host, task.url, task.outcome, task.n_pieces, coalesce(finished, 0) AS finished, piece_s,
+            epoch_ns(task.started) AS start_ns,
+            least(coalesce(epoch_ns(task.ended), last_ns), coalesce(second_ns, 9223372036854775807)) AS end_ns, task.ended IS NULL AND second_ns IS NULL AS is_open
+        FROM tasks AS task JOIN usual USING (role) LEFT JOIN seen USING (peer_id) LEFT JOIN log_ends USING (host) LEFT JOIN second_roundes USING (peer_id)
+        WHERE task.started IS NOT NULL AND task.peer_id IS NOT NULL AND task.outcome <> 'died' AND NOT coalesce(is_partial, false)
+            AND (task.outcome <> 'ok' OR coalesce(finished, 0) >= 0.5 * task.n_pieces)
+    ),
+    marks AS (
+        SELECT peer_id, start_ns AS ns FROM known UNION ALL SELECT peer_id, end_ns FROM known
+        UNION ALL SELECT peer_id, epoch_ns(ended) FROM pieces SEMI JOIN known USING (peer_id) WHERE ended IS NOT NULL
+    ),
+    gaps AS (
+        SELECT peer_id, ns AS until_ns, lag(ns) OVER turns AS from_ns FROM marks JOIN known USING (peer_id) WHERE ns BETWEEN start_ns AND end_ns
+        WINDOW turns AS (PARTITION BY peer_id ORDER BY ns)
+    ),
+    longest AS (
+        SELECT peer_id, arg_max(from_ns, until_ns - from_ns) AS from_ns, arg_max(until_ns, until_ns - from_ns) AS until_ns FROM gaps
+        WHERE from_ns IS NOT NULL GROUP BY peer_id
+    )
+SELECT known.*, from_ns, until_ns, (until_ns - from_ns) / 1e9 AS wait_s, greatest($MIN_S, $TIMES * piece_s) AS limit_s
+FROM known JOIN longest USING (peer_id)
