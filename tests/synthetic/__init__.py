@@ -7,13 +7,14 @@ there are some; ``eras/*.yaml`` says which do not.
 
 from tests.synthetic.origin_model import Limits, Origin, draw_request
 from tests.synthetic.run_writer import Truth, write_run, write_sample
-from tests.synthetic.scenarios import CASES, VARIANTS, Case, find_case
+from tests.synthetic.scenarios import CASES, COMPLAINTS, VARIANTS, Case, find_case
 from tests.synthetic.topology import Hosts, piece_length
 from tests.synthetic.versions import CLIENTS
 
 __all__ = [
     "CASES",
     "CLIENTS",
+    "COMPLAINTS",
     "VARIANTS",
     "Case",
     "Hosts",

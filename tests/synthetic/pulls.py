@@ -14,7 +14,6 @@ from tests.synthetic.preheat import Preheat
 from tests.synthetic.state import HostState, World
 from tests.synthetic.topology import Blob, draw_uuid
 
-_PARENT_RATE_BPS = 50e6
 _REGISTER_TIMEOUT_S = 5.0
 _BEFORE_PULLS_S = 10.0
 
@@ -92,18 +91,23 @@ class Pull:
         self._scheduler(now_s, "pull_registered")
         self._say(now_s + 0.003, "pull_scheduled")
         self._scheduler(now_s + 0.004, "pull_started")
+        if self.world.case.stale_scheduler:
+            self._say(now_s + 0.005, "scheduler_stale")
+        if self.parent.host.name == f"seed-client-{self.world.case.corrupt_seed}":
+            for piece in range(min(3, self.blob.n_pieces)):
+                self._say(now_s + 0.0055, "parent_corrupt", piece=piece)
         end_s = now_s + 0.006
         slots = [end_s] * self.world.case.concurrent_pieces
         for piece in range(self.blob.n_pieces):
             begin_s = heapq.heappop(slots)
-            rate_bps = _PARENT_RATE_BPS * float(self.world.rng.lognormal(0.0, 0.3))
+            rate_bps = self.world.case.parent_rate_bps * float(self.world.rng.lognormal(0.0, 0.3))
             finish_s = begin_s + 0.002 + self.blob.bytes_of(piece) / rate_bps
             heapq.heappush(slots, finish_s)
             self._piece(piece, begin_s, finish_s)
             end_s = max(end_s, finish_s)
         self._say(end_s + 0.001, "pull_done", pieces=[])
         self._scheduler(end_s + 0.0015, "pull_done")
-        self._copied(end_s + 0.002)
+        self._copied(end_s + 0.002 + self.world.case.copy_s)
 
     def _piece(self, piece: int, begin_s: float, finish_s: float) -> None:
         self._say(begin_s, "parent_start", piece=piece)

@@ -76,6 +76,14 @@ class Case:
         Whether clients compute another task id than the preheat, and so go to the registry.
     wrong_key : str, optional
         A line that somebody wrote into the download section of each client's configuration.
+    parent_rate_bps : float
+        Median rate of a piece from a parent, bytes a second.
+    copy_s : float
+        How long each pull copies its output, seconds.
+    corrupt_seed : int, optional
+        The seed that first serves pieces that do not match their digest.
+    stale_scheduler : bool
+        Whether clients announce themselves to an address that no list names.
     """
 
     name: str
@@ -100,6 +108,10 @@ class Case:
     job_timeout_ns: int | None = None
     pulls_by_digest: bool = False
     wrong_key: str | None = None
+    parent_rate_bps: float = 50e6
+    copy_s: float = 0.0
+    corrupt_seed: int | None = None
+    stale_scheduler: bool = False
 
     def cause_of(self, kind: str) -> str:
         """Return the cause of a kind of failure."""
@@ -193,7 +205,27 @@ _VARIANTS = (
     Case("wrong-key", "a slow registry, and pieceDownloadTimeout where pieceTimeout was meant", Origin(1.6e6, 0.5), piece_timeout_s=6.0, wrong_key='pieceDownloadTimeout: "600s"'),
 )  # fmt: skip
 VARIANTS: Mapping[str, Case] = MappingProxyType({case.name: case for case in _VARIANTS})
-_KNOWN: Mapping[str, Case] = MappingProxyType({**CASES, **VARIANTS})
+_COMPLAINTS = (
+    Case("stuck", "two per cent of the transfers stand still for minutes at a pieceTimeout of 900 s", Origin(6e6, 0.25, stall_share=0.02, stall_mean_s=300.0), piece_timeout_s=900.0),
+    Case("narrow", "each host's link carries 12 MB/s, the pieceTimeout is 4 s: much of what is fetched is thrown away", Origin(6e6, 0.6, link_bps=12e6), piece_timeout_s=4.0),
+    Case("slow-registry", "a request gets 1 MB/s, and nothing fails", Origin(1e6, 0.25), piece_timeout_s=300.0),
+    Case("slow-parents", "parents send at 1 MB/s", _CALM, parent_rate_bps=1e6),
+    Case("slow-disk", "each pull copies its output for 30 s", _CALM, copy_s=30.0),
+    Case("few-in-flight", "one piece of a layer at a time", Origin(4e6, 0.2), concurrent_pieces=1, piece_timeout_s=120.0),
+    Case("corrupt", "the first seed serves pieces that do not match their digest", _CALM, corrupt_seed=0),
+    Case("stale-scheduler", "clients announce themselves to an address that no list names", _CALM, stale_scheduler=True),
+)  # fmt: skip
+COMPLAINTS: Mapping[str, tuple[str, Case]] = MappingProxyType(
+    {
+        "stuck": ("stuck", _COMPLAINTS[0]), "narrow": ("retries", _COMPLAINTS[1]), "slow-registry": ("slow_source", _COMPLAINTS[2]),
+        "slow-parents": ("slow_parents", _COMPLAINTS[3]), "slow-disk": ("slow_disk", _COMPLAINTS[4]), "few-in-flight": ("too_few_in_flight", _COMPLAINTS[5]),
+        "corrupt": ("corrupt_parent", _COMPLAINTS[6]), "stale-scheduler": ("scheduler_address_wrong", _COMPLAINTS[7]),
+        "unused": ("preheat_not_used", VARIANTS["unused"]), "scheduler-frozen": ("waiting_for_scheduler", CASES["scheduler-frozen"]),
+        "storm": ("back_to_source_storm", CASES["scheduler-frozen"]),
+    }
+)  # fmt: skip
+"""By name: the finding that answers the complaint, and the case that plants it."""
+_KNOWN: Mapping[str, Case] = MappingProxyType({**CASES, **VARIANTS, **{case.name: case for case in _COMPLAINTS}})
 
 
 def find_case(name: str, client: str) -> Case:

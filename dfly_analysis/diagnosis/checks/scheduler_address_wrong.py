@@ -9,7 +9,7 @@ from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
 
 ABOUT = load_check("scheduler_address_wrong")
-_MIN_FAILURES, _MIN_S, _SETTLING_S = 3, 60.0, 120.0
+_MIN_FAILURES, _MIN_S, _SETTLING_S = 3, 60.0, 30.0
 
 
 def check(dataset: Dataset) -> Finding:

@@ -13,7 +13,7 @@ LARGE, MIN_MEAN_S = 0.2, 2.0
 _TIMES = """
 CREATE OR REPLACE TEMP TABLE disk_times AS
 WITH copies AS (
-        SELECT peer_id, max(epoch_ns(events.time)) AS copied_ns FROM events WHERE event_id = 'task_output_written' GROUP BY peer_id
+        SELECT peer_id, max(epoch_ns(events.time)) AS copied_ns FROM events WHERE event_id IN ('task_output_written', 'task_finished') GROUP BY peer_id
     ),
     written AS (SELECT peer_id, sum(seconds) AS seconds FROM task_time WHERE part = 'writing' GROUP BY peer_id)
 SELECT peer_id, host, duration_s + copy_s AS total_s, coalesce(seconds, 0) + copy_s AS disk_s
