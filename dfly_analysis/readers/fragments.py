@@ -61,6 +61,11 @@ _CONTEXT = re.compile(
     re.IGNORECASE,
 )
 """What only Dragonfly, or a program that speaks to it, says."""
+_NAME = re.compile(
+    r"dragonfly|\bd7y\b|\bdf(?:daemon|get|cache|init|ctl|store)\b|seed[-_ ]?(?:client|peer)|(?:127\.0\.0\.1|localhost):4001",
+    re.IGNORECASE,
+)
+"""What is called by Dragonfly's names: others have tasks, peers and preheats too."""
 _STRUCTURE = re.compile(
     r"^\W{0,3}(?:\w{3}\s{1,2}\d{1,2} \d\d:\d\d:\d\d \S{1,80} \S{1,60}:|[IWEF]\d{4} \d\d:\d\d:\d\d|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\S{1,60} - - \[|\[\w{3} \w{3} \d\d |Traceback |Exception in )"
 )
@@ -68,6 +73,13 @@ _STRUCTURE = re.compile(
 _BAR = re.compile(r"[\[|(][#=>\-. \u2580-\u259f]{4,}[\])|]|\d{1,3}(?:\.\d+)? ?%")
 _AMOUNT = re.compile(r"\d(?:\.\d+)? ?(?:[KMGT]i?)?B? ?/ ?(?:\d+(?:\.\d+)? ?[KMGT]?i?B\b|s\b)|\d ?(?:[KMGT]i?)?B/s")
 """The bar, or the share, and the amount in progress output."""
+_HEADING = re.compile(r"^#{2,6} +\S|^# +[A-Z\u0370-\uffff]|^[^\n]{1,80}\n={4,}\s*$", re.MULTILINE)
+_TELLS = re.compile(
+    r"\b(?:if (?:you|it|the|there)|when(?:ever)? (?:you|it|the)|in case|you (?:may|might|can|will) (?:see|get)|such as|for example|e\.g\.|errors? like|typical|"
+    r"common|usually|means that|indicates|fix(?:ed|es)?|solution|workaround|changelog|supports?|handles?|returns?)\b",
+    re.IGNORECASE,
+)
+"""Headings of a document, and how it tells of failures instead of showing one."""
 _STATUS = re.compile(r"^< HTTP/[\d.]{1,3} [1-5]\d\d\b")
 _REQUEST = re.compile(r"https?://\S|Connected to \S|^Host: \S", re.IGNORECASE)
 _MOST_HEADERS = 30
@@ -134,7 +146,10 @@ def read_fragments(text: str) -> list[Fragment]:
         repaired = [_parse(line.number, repair(line.text)) for line in lines]
         better = list(_search(repaired))
         found = better if _best(better) < _best(found) else found
-    return [] if found and _is_code(lines) else [fragment for fragment in found if _is_ours(fragment, lines)]
+    if found and _is_code(lines):
+        return []
+    is_document = _HEADING.search(text) is not None
+    return [fragment for fragment in found if _is_ours(fragment, lines, is_document=is_document)]
 
 
 def is_progress(text: str) -> bool:
@@ -378,11 +393,17 @@ def _is_code(lines: Sequence[_Line]) -> bool:
     return len(lines) >= 3 and timed * 10 < len(lines) and code * (10 if len(lines) >= 20 else 3) > len(lines)
 
 
-def _is_ours(fragment: Fragment, lines: Sequence[_Line]) -> bool:
-    """Return whether a fragment is of Dragonfly: by names around it, or because nothing says that it is another program's."""
+def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -> bool:
+    """Return whether a fragment is of Dragonfly: by names around it, or because nothing says that it is another program's.
+
+    In a document with headings, which tells of failures, names count only beside the text, and a failure only as a record.
+    """
     place = next((at for at, line in enumerate(lines) if line.number >= fragment.line), 0)
     around = lines if len(lines) <= _MAX_LINES_JOINED else lines[max(0, place - 3) : place + 4]
     texts = [line.text for line in around]
+    if is_document and not fragment.is_record:
+        beside = (line.text for line in lines[max(0, place - 1) : place + 2])
+        return not _TELLS.search(fragment.text) and any(_NAME.search(one) for one in (*beside, fragment.text))
     if (
         all(one.layer in ("wrapper", "echo") for one in fragment.signatures)
         and len(lines) > 3

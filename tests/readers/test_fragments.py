@@ -191,3 +191,36 @@ def test_a_status_is_laid_at_the_right_side(text, expected):
         one.id for fragment in read_fragments(text) for one in fragment.signatures if one.layer in ("cause", "symptom")
     }
     assert sorted(found) == expected
+
+
+DOCUMENTS = [
+    "# Trust\n\nIf your registry has its own CA you will see `x509: certificate signed by unknown authority`.\nAdd the CA to the node.\n",
+    "# Extra certificates\n\nThe build fails with `x509: certificate signed by unknown authority` behind a proxy.\n\nCopy the CA here.\n",
+    "## Troubleshooting\n\n- `tls: bad certificate`: the client's certificate is not in the list.\n- `connection reset by peer`: look at the firewall.\n- each task_id is logged\n",
+    "# Changelog\n\n- 1.2: retry on `connection reset by peer`\n- 1.1: fixed a hang when the disk is full (`no space left on device`)\n- 1.0: preheat\n",
+    "Errors\n======\n\n`429 Too Many Requests` is returned to clients above the limit.\n\nThe task id is in the header.\n",
+    "# Peers\n\nA peer_id names a peer.\n\n## Errors\n\nWhen it cannot be reached you get `connection refused`.\n",
+    "# 常见问题\n\n`x509: certificate signed by unknown authority` 表示节点不信任证书。\n",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DOCUMENTS)
+def test_a_document_about_failures_shows_none(text):
+    """Headings and advice of another project that quotes failure texts are no record of a failure."""
+    assert read_fragments(text) == []
+
+
+def test_a_record_in_a_document_counts():
+    """An issue with headings and a pasted record is a paste like any other."""
+    record = (
+        f"2026-01-05T10:00:00.000000Z ERROR download_task: dragonfly-client/src/resource/piece.rs:625: {BODY} {IDS}"
+    )
+    text = f"### What happened\n\nThe preheat failed:\n\n```\n{record}\n```\n\n### Expected\n\nSuccess.\n"
+    assert [
+        one.id
+        for fragment in read_fragments(text)
+        for one in fragment.signatures
+        if one.id == "error_decoding_response_body"
+    ]
+    bare = f"### What happened\n\nOur Dragonfly preheat ends with:\n\n{BODY}\n"
+    assert read_fragments(bare)
