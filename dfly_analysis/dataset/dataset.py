@@ -106,7 +106,7 @@ class Dataset:
     def notices(self) -> tuple[Message, ...]:
         """What does not fit together in the input, and what was done about it, a sentence each."""
         runs = format_list(run.name for run in self.input_runs)
-        several = message("the input holds several runs ({runs}): hosts are told apart and judged by the settings of their run, but models and recommendations are based on all of them; analyse one at a time, or use `dfly-analysis compare`", runs=runs)  # fmt: skip
+        several = message("the input holds several runs ({runs}): hosts are told apart and judged by the settings of their run, but nothing is fitted or recommended over all of them; analyse one at a time, or use `dfly-analysis compare`", runs=runs)  # fmt: skip
         return (*([several] if self.input_runs else []), *(one.describe() for one in self.clocks))
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:

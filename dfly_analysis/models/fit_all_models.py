@@ -5,6 +5,7 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
 from dfly_analysis.estimates import NotFitted
+from dfly_analysis.messages import message
 from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.failure_by_size import TaskFailureFit, task_failure_by_size
@@ -19,6 +20,9 @@ from dfly_analysis.models.weighted_attempts import PIECES_SQL, TASKS_SQL, failin
 _ORIGINS = ("source", "parent")
 _SEED = "seedClient"
 _MIN_OF_A_ROLE = 200
+_ALWAYS = ("piece_from_source", "piece_from_parent", "task_failure", "source_capacity", "storage_write")
+_SEVERAL_RUNS = message("the input holds several runs, whose times need not be of one distribution")
+_ONE_RUN = message("the files of one run at a time")
 _TASKS = """
     SELECT size_bytes, piece_bytes, outcome, role, count(*) AS weight, min(started) AS started, max(started) AS last_started
     FROM tasks GROUP BY size_bytes, piece_bytes, outcome, role ORDER BY ALL"""
@@ -35,9 +39,11 @@ def fit_all(dataset: DatasetOrPaths) -> dict[str, Any]:
         ``piece_from_source``, ``piece_from_parent``, ``task_failure``, ``source_capacity``, ``storage_write`` always, and ``benchmark``
         or ``benchmark_<tool>``; ``piece_from_source_seedClient`` and the like where one of several roles has 200 attempts;
         ``registry_time`` where periods of attempts at the source differ beyond chance; ``task_duration`` from rows of whole tasks and
-        Prometheus' buckets of them.
+        Prometheus' buckets of them. Of an input that holds several runs nothing is fitted but benchmarks.
     """
     dataset = as_dataset(dataset)
+    if dataset.input_runs:
+        return {name: NotFitted(name, _SEVERAL_RUNS, _ONE_RUN) for name in _ALWAYS} | fit_benchmarks(dataset)
     result = _piece_fits(dataset)
     source_rows = source_attempts(dataset)
     registry_fit = fit_registry(source_rows, result["piece_from_source"])

@@ -18,12 +18,15 @@ from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation.concurrency import find_reduced_concurrency
 from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.piece_timeout import required_timeouts
-from dfly_analysis.recommendation.recommendations import Advice, Item
+from dfly_analysis.recommendation.recommendations import Advice, Item, NoRecommendation
 from dfly_analysis.units import format_size, parse_size
 
 __all__ = ["RecommendationContext", "all_rules", "make_context", "recommend"]
 
 _USUAL_SIZE = "20GiB"
+_SEVERAL_RUNS = message("the input holds several runs, and what failed in one says nothing of the settings of another")
+_ONE_RUN = message("the files of one run at a time")
+_TOPICS = ("download.pieceTimeout", "network", "resources", "storage", "compression")
 
 
 @cache
@@ -73,7 +76,10 @@ def recommend(
         if not 1.0 < compression_ratio < math.inf:
             raise DflyError(f"the compression ratio must be above 1, got {compression_ratio:g}", hint="2.5 is usual for programs")  # fmt: skip
         context = replace(context, compression_ratio=compression_ratio)
-    items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
+    if dataset.input_runs:
+        items: list[Item] = [*notes, *(NoRecommendation(topic, _SEVERAL_RUNS, _ONE_RUN) for topic in _TOPICS)]
+    else:
+        items = [*notes, *(item for rule in all_rules().values() for item in rule(context))]
     advice = Advice.of(items, size_bytes=context.size_bytes, target_failure_rate=context.target)
     cause = context.diagnosis.primary_cause or ""
     marked = (replace(one, addresses_primary_cause=one.acts_on(cause)) for one in advice)

@@ -11,6 +11,8 @@ from reading_cases import generated
 from dfly_analysis.dataset import ReadOptions, load
 from dfly_analysis.dataset.export import write_tables
 from dfly_analysis.diagnosis import diagnose
+from dfly_analysis.estimates import NotFitted
+from dfly_analysis.models import fit_all
 from dfly_analysis.recommendation import recommend
 
 BEFORE, AFTER, SLOW, ARTICLE = (
@@ -72,11 +74,18 @@ def test_settings_are_those_of_each_run():
         "SELECT DISTINCT run_of(host), timeout_s FROM pieces WHERE timeout_s IS NOT NULL ORDER BY ALL"
     )
     assert limits == [("twenty-after", 180), ("twenty-before", 40)]
-    advice = recommend(dataset, diagnose(dataset), {})
-    current = [one.current.value for one in advice if one.key.endswith("pieceTimeout")]
-    assert current in ([], ["180s"])
     assert dataset.settings.get("download.pieceTimeout", "seedClient").seconds == 180
     assert dataset.settings.get("download.pieceTimeout", "seedClient", "seed-client-0 (twenty-before)").seconds == 40
+
+
+def test_nothing_is_fitted_or_recommended_over_several_runs():
+    """What failed under the 40 s of one run is no reason to change the 180 s of the other."""
+    dataset = load([BEFORE, AFTER])
+    fits = fit_all(dataset)
+    assert {type(fit) for fit in fits.values()} == {NotFitted}
+    advice = recommend(dataset, diagnose(dataset), fits)
+    assert list(advice) == []
+    assert all("several runs" in one.reason for one in advice.no_advice)
 
 
 def test_tables_of_pooled_runs_are_the_same_when_loaded_again(tmp_path):
