@@ -402,8 +402,8 @@ def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -
     around = lines if len(lines) <= _MAX_LINES_JOINED else lines[max(0, place - 3) : place + 4]
     texts = [line.text for line in around]
     if is_document and not fragment.is_record:
-        beside = (line.text for line in lines[max(0, place - 1) : place + 2])
-        return not _TELLS.search(fragment.text) and any(_NAME.search(one) for one in (*beside, fragment.text))
+        nearby = (line.text for line in lines[max(0, place - 1) : place + 2])
+        return not _TELLS.search(fragment.text) and any(_NAME.search(one) for one in (*nearby, fragment.text))
     if (
         all(one.layer in ("wrapper", "echo") for one in fragment.signatures)
         and len(lines) > 3
