@@ -10,38 +10,12 @@ from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts, iso
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, join, message, plural
+from dfly_analysis.sql_scripts import sql
 
 ABOUT = load_check("corrupt_parent")
 SIGNATURES = frozenset({"digest_mismatch", "piece_without_digest", "content_length_changed"})
 _MOST_COMMANDS = 3
 _HOST_OF_PEER = r"nullif(regexp_extract({}, '^[0-9a-fA-F.:]+-(.+?)-[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}(?:-seed)?$', 1), '')"
-_FAULTS = f"""
-CREATE OR REPLACE TEMP TABLE content_faults AS
-WITH lines AS (
-        SELECT event.*, epoch_ns(time) AS ns FROM events AS event JOIN content_fault_texts USING (message)
-        WHERE component = 'client' AND level IN ('WARN', 'ERROR', 'FATAL')
-    ),
-    starts AS (SELECT peer_id, piece_number, epoch_ns(started) AS from_ns, parent_id AS piece_parent FROM pieces WHERE origin = 'parent' AND parent_id IS NOT NULL),
-    named AS (
-        SELECT lines.*, coalesce(nullif(lines.parent_id, ''), piece_parent) AS parent FROM lines
-        ASOF LEFT JOIN starts ON starts.peer_id = lines.peer_id AND starts.piece_number = lines.piece_number AND lines.ns >= starts.from_ns
-    ),
-    hosts AS (SELECT peer_id AS parent, any_value(host) AS parent_host FROM tasks WHERE host IS NOT NULL GROUP BY peer_id)
-SELECT named.*, coalesce(parent_host, {_HOST_OF_PEER.format("parent")}, parent) AS parent_host FROM named LEFT JOIN hosts USING (parent)
-"""
-"""Records of pieces that did not match, with the parent that served them where it is known."""
-_BY_PARENT = f"""
-WITH bad AS (
-        SELECT parent_host, count(DISTINCT (peer_id, piece_number, ns // 2_000_000_000)) AS bad, count(DISTINCT host) AS children FROM content_faults
-        WHERE parent_host IS NOT NULL GROUP BY parent_host
-    ),
-    served AS (
-        SELECT coalesce(parent.host, {_HOST_OF_PEER.format("piece.parent_id")}, piece.parent_id) AS parent_host, count(*) AS served
-        FROM pieces AS piece LEFT JOIN (SELECT DISTINCT peer_id, host FROM tasks) AS parent ON parent.peer_id = piece.parent_id
-        WHERE piece.origin = 'parent' AND piece.outcome = 'ok' AND piece.parent_id IS NOT NULL GROUP BY ALL
-    )
-SELECT parent_host, bad, children, coalesce(served, 0) FROM bad LEFT JOIN served USING (parent_host) ORDER BY bad DESC, parent_host
-"""
 _HOLDERS = """
 SELECT host FROM tasks WHERE outcome = 'ok' AND host IS NOT NULL AND task_id IN (SELECT task_id FROM content_faults)
 UNION SELECT parent_host FROM content_faults WHERE parent_host IS NOT NULL ORDER BY 1
@@ -58,8 +32,8 @@ def check(dataset: Dataset) -> Finding:
         no_fault = message("no piece that did not match its digest is logged")
         return ABOUT.absent(no_fault) if records else ABOUT.unknown(message("the input contains no client log"))
     dataset.engine.add_rows("content_fault_texts", rows, pa.schema([("message", pa.string())]))
-    dataset.engine.execute(_FAULTS)
-    parents = dataset.rows(_BY_PARENT)
+    dataset.engine.execute(sql("diagnosis", "content_faults", HOST_OF_PARENT=_HOST_OF_PEER.format("parent")))
+    parents = dataset.rows(sql("diagnosis", "faults_by_parent", HOST_OF_PARENT=_HOST_OF_PEER.format("piece.parent_id")))
     if not parents:
         return ABOUT.unknown(message("content did not match its digest, but no line names the parent that served it"))
     ((first, last),) = dataset.rows("SELECT min(ns), max(ns) FROM content_faults WHERE parent_host IS NOT NULL")

@@ -11,26 +11,10 @@ from dfly_analysis.diagnosis.evidence import evidence_in, format_hosts
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_share, format_size
 
 ABOUT = load_check("preheat_not_used")
-_PULLS = f"""
-CREATE OR REPLACE TEMP TABLE preheated_pulls AS
-WITH ready AS (
-        SELECT {BLOB} AS blob, min(ended) AS since, list(DISTINCT task_id) AS ids, any_value(peer_id) AS preheat_peer FROM tasks
-        WHERE role = 'seedClient' AND outcome = 'ok' AND url IS NOT NULL GROUP BY blob
-    ),
-    pulls AS (SELECT *, {BLOB} AS blob FROM tasks WHERE role = 'client' AND url IS NOT NULL),
-    evictions AS (
-        SELECT regexp_extract(message, '^evict task ([0-9a-zA-Z_-]+)', 1) AS task_id, host AS seed, epoch_ns(time) AS evicted_ns FROM events
-        WHERE component = 'client' AND role = 'seedClient' AND starts_with(message, 'evict task ')
-    ),
-    gone AS (SELECT task_id, min(evicted_ns) AS evicted_ns FROM evictions GROUP BY task_id)
-SELECT pulls.*, preheat_peer, NOT list_contains(ids, pulls.task_id) AS is_other, coalesce(evicted_ns BETWEEN epoch_ns(since) AND epoch_ns(started), false) AS is_evicted
-FROM pulls JOIN ready USING (blob) LEFT JOIN gone ON gone.task_id = pulls.task_id
-WHERE (started < since) IS NOT TRUE
-"""
-"""Pulls of blobs that had been preheated before, whether they used another task id, and whether a seed client had evicted the task."""
 _DIFFERENT = """
 SELECT own.message, preheat.message, count(*)
 FROM preheated_pulls AS pull JOIN events AS own ON own.event_id = 'task_started' AND own.peer_id = pull.peer_id
@@ -48,7 +32,7 @@ def check(dataset: Dataset) -> Finding:
     """)
     if not preheated or not pulls:
         return ABOUT.unknown(message("no blob is logged as both preheated and pulled"))
-    dataset.engine.execute(_PULLS)
+    dataset.engine.execute(sql("diagnosis", "preheated_pulls", BLOB=BLOB))
     ((n, other, evicted, failed, size_bytes, first, last),) = dataset.rows(f"""
         SELECT count(*), count(*) FILTER (is_other), count(*) FILTER (is_evicted), count(*) FILTER (is_other AND {FAILED}),
             coalesce(sum(bytes_from_source) FILTER (is_other OR is_evicted), 0)::BIGINT,
