@@ -1,7 +1,8 @@
 """Every statement of a report against the truth of its run: none contradicted, none without support.
 
 Run it as ``python -m tests.evaluation.statements [FOLDER] [--runs 12] [--first-seed 1] [--write]``: FOLDER holds real runs
-(``NAME.tar.gz`` with ``NAME.truth.json``); without it generated runs are judged. ``--write`` writes docs/evaluation/statements.md.
+(``NAME.tar.gz`` with ``NAME.truth.json``); without it generated runs are judged. ``--write`` writes
+docs/evaluation/statements-real.md or statements.md.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from dfly_analysis.models.layer_failure import layer_failure_chance
 from dfly_analysis.units import parse_duration, parse_size
 from tests.synthetic import CASES, CLIENTS, VARIANTS, write_run
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "evaluation" / "statements.md"
+PAGES = Path(__file__).resolve().parents[2] / "docs" / "evaluation"
 _NEAR = 1.2
 """A true quantile this many times outside its interval contradicts it: the law holds to a few milliseconds."""
 _TOO_LONG = 5.0
@@ -268,7 +269,7 @@ def render(judged: list[Judgement], command: str) -> str:
         f"* {one.run}, `{one.statement}`: {one.verdict}, {one.why}" for one in judged if one.verdict in verdicts[2:]
     ]
     return "\n".join([
-        "# Evaluation of statements",
+        f"# Evaluation of statements on {'real' if 'FOLDER' in command else 'generated'} runs",
         "",
         f"Written by `{command}`. JSON of a report lists its statements with what each rests on. Each is compared with the truth of the run",
         "where the truth speaks of it (*agrees* or *contradicted*); of the others the support has to exist: present findings with their lines, fits with as many",
@@ -309,7 +310,7 @@ def main() -> int:
     text = render(judged, command)
     print(text)
     if asked.write:
-        PAGE.write_text(text, "utf-8")
+        (PAGES / ("statements-real.md" if asked.folder else "statements.md")).write_text(text, "utf-8")
     return int(any(one.verdict in {"contradicted", "unsupported"} for one in judged))
 
 
