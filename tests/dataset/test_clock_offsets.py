@@ -45,7 +45,7 @@ def test_wrong_zone_gives_the_tables_of_the_right_one(name, zone):
     wrong = load(sample(name), tz=zone)
     assert same_times(load(sample(name)), wrong)
     assert found(wrong) == {"manager-0 and scheduler-0": ("zone", True)}
-    finding = diagnose(wrong).get("clocks_disagree")
+    finding = diagnose(wrong).get("clock_or_zone_wrong")
     assert finding.verdict == "present"
     assert "--tz UTC" in finding.reason
 
@@ -93,14 +93,14 @@ def test_clock_that_changes_gives_no_duration_of_two_clocks(tmp_path):
     assert found(dataset) == {"scheduler-0": ("skew", False)}
     assert "changed during the run" in dataset.notices[0]
     assert failed_seconds(dataset)[1] <= failed_seconds(load(sample("slow-v1.5.1")))[1]
-    assert diagnose(dataset).get("clocks_disagree").severity == "low"
+    assert diagnose(dataset).get("clock_or_zone_wrong").severity == "low"
 
 
 @pytest.mark.parametrize("name", ["article-v0.1.118", "slow-v1.5.1", "twenty-after"])
 def test_clocks_that_agree_are_left_alone(name):
     dataset = load(sample(name))
     assert dataset.clocks == ()
-    assert diagnose(dataset).get("clocks_disagree").verdict == "absent"
+    assert diagnose(dataset).get("clock_or_zone_wrong").verdict == "absent"
 
 
 def test_scheduler_that_hangs_is_no_wrong_clock():

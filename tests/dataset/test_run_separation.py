@@ -62,7 +62,7 @@ def test_each_run_is_what_it_is_alone(pair):
 def test_runs_are_named_and_no_restart_is_invented():
     dataset = load([BEFORE, AFTER])
     found = diagnose(dataset)
-    assert "twenty-before" in found.get("mixed_inputs").reason
+    assert "twenty-before" in found.get("inputs_of_different_runs").reason
     assert "twenty-before" in dataset.notices[0]
     assert {found.get(name).verdict for name in ("restart_without_goodbye", "bad_hour", "host_outlier")} & {"present"} == set()  # fmt: skip
 
@@ -145,7 +145,7 @@ def test_same_log_under_another_name_counts_once(tmp_path, name):
     assert rows_of(dataset) == rows_of(load(generated("slow-source", "v1.5.1")[0]))
     found = diagnose(dataset)
     assert found.get("restart_without_goodbye").verdict == "absent"
-    assert "count once" in found.get("mixed_inputs").reason
+    assert "count once" in found.get("inputs_of_different_runs").reason
 
 
 def test_two_configurations_of_a_host_are_named(tmp_path):
@@ -154,7 +154,7 @@ def test_two_configurations_of_a_host_are_named(tmp_path):
     (run / "seed-client-0" / "dfdaemon.old.yaml").write_text(
         text.replace("pieceTimeout:", "pieceTimeout: 7s #"), "utf-8"
     )
-    reason = diagnose(load(run)).get("mixed_inputs").reason
+    reason = diagnose(load(run)).get("inputs_of_different_runs").reason
     assert "several configurations of seed-client-0" in reason
     assert "download.pieceTimeout" in reason
 
@@ -163,4 +163,4 @@ def test_two_configurations_of_a_host_are_named(tmp_path):
 def test_one_run_is_one_run(archive):
     dataset = load(archive)
     assert dataset.input_runs == ()
-    assert diagnose(dataset).get("mixed_inputs").verdict == "absent"
+    assert diagnose(dataset).get("inputs_of_different_runs").verdict == "absent"

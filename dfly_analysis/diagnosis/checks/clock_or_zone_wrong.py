@@ -7,7 +7,7 @@ from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
 from dfly_analysis.schema import Severity
 
-ABOUT = load_check("clocks_disagree")
+ABOUT = load_check("clock_or_zone_wrong")
 _SHARED = """
     SELECT peer_id FROM events WHERE event_id = 'peer_registered'
     INTERSECT SELECT peer_id FROM events WHERE event_id = 'task_started' AND component = 'client'

@@ -11,7 +11,7 @@ from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message, plural
 from dfly_analysis.units import format_duration
 
-ABOUT = load_check("mixed_inputs")
+ABOUT = load_check("inputs_of_different_runs")
 PERIOD_S = 86_400.0
 """Time without a task between two periods of one run."""
 _RELEASES = """
