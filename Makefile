@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize fuzz golden lint format types messages docs evaluate learn audit bench lock clean system-packages
+.PHONY: help report test check coverage sanitize fuzz faults golden lint format types messages docs evaluate learn audit bench lock clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ sanitize: .venv/dev.stamp ## run the native reader under the address and undefin
 
 fuzz: .venv/dev.stamp ## change sample lines at random and read them in every way, for MINUTES (60)
 	@$(BIN)/python -m tests.fuzz.mutations $(or $(MINUTES),60)
+
+faults: .venv/dev.stamp ## run commands under faults of machine, files, servers and user; writes docs/explanation/faults.md
+	@$(BIN)/python -m tests.faults
 
 golden: .venv/dev.stamp ## compare the commands' answers with the recorded ones; REAL=DIR names a folder of real runs
 	@$(BIN)/python -m tests.golden compare --real $(REAL)

@@ -25,6 +25,7 @@ SLOW = (
     "diagnosis/test_diagnosis.py",
     "docs/test_tutorial.py",
     "evaluation/",
+    "faults/",
     "models/test_model_selection.py",
     "models/test_properties.py",
     "native/test_sanitizers.py",

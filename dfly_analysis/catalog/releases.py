@@ -48,6 +48,11 @@ def parse_version(text: str) -> Version:
     return Version(release, tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts))
 
 
+def is_release(text: str) -> bool:
+    """Return whether a text is a release."""
+    return _VERSION.fullmatch(text.strip()) is not None
+
+
 @record
 class Span:
     """Releases for which an entry holds, both ends included; without `until` to the newest known."""

@@ -96,7 +96,7 @@ class _Commands(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _text_and_code(problem: Exception) -> tuple[str, int]:
+def _text_and_code(problem: Exception) -> tuple[str, int]:  # noqa: PLR0911 - one return a kind of error
     """Return what to print of an error, and the exit code."""
     if isinstance(problem, DflyError):
         return str(problem), problem.exit_code
@@ -107,6 +107,8 @@ def _text_and_code(problem: Exception) -> tuple[str, int]:
         return f"{problem.format_message().rstrip('.')} (see `{command} --help`)", 2
     if isinstance(problem, click.ClickException):
         return problem.format_message(), 2
+    if isinstance(problem, MemoryError):
+        return "out of memory (give fewer files at a time, or a machine with more memory)", 2
     if isinstance(problem, OSError):
         where = f"{problem.filename}: " if problem.filename else ""
         return f"{where}{problem.strerror or problem} (check the path and its permissions)", 2

@@ -120,15 +120,27 @@ def _declared(one: Declaration) -> Decorator:
 
 def file_option(*names: str, exists: bool = False, **more: Any) -> Decorator:
     """Return an option whose value is the path of a file."""
-    kind = click.Path(path_type=Path, dir_okay=False, exists=exists)
+    kind = LocalPath(path_type=Path, dir_okay=False, exists=exists)
     return click.option(*names, type=kind, metavar="FILE", **more)
+
+
+class LocalPath(click.Path):
+    """A path on this machine; an address would become a folder of that name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Refuse an address, and check the path."""
+        if "://" in str(value):
+            self.fail(
+                f"{value!r} is an address: name a path on this machine (`load` alone writes to s3://)", param, ctx
+            )
+        return super().convert(value, param, ctx)
 
 
 def folder_option(default: str | None = None) -> Decorator:
     """Return -o, the output directory; required if there is no default."""
     # click takes a default of None for a default: such an option would not be required
     presence: dict[str, Any] = {"default": Path(default)} if default else {"required": True}
-    folder = click.Path(path_type=Path, file_okay=False)
+    folder = LocalPath(path_type=Path, file_okay=False)
     return click.option("-o", "--output", type=folder, metavar="DIR", help="Output directory.", **presence)
 
 

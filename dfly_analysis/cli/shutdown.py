@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from dfly_analysis.io.local import stop_waiting
+
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 """Exit codes of a process that one of these signals ended, as shells count."""
 
@@ -14,15 +16,25 @@ class TerminationRequested(SystemExit):
 
 
 def install_signal_handlers() -> None:
-    """Let SIGTERM, which an orchestrator sends, unwind this process as an interrupt does; a second one changes nothing."""
+    """Let SIGTERM, which an orchestrator sends, unwind this process as an interrupt does; a second one changes nothing.
+
+    Both end what waits for a pipe in another thread.
+    """
 
     def terminate(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)
+        stop_waiting()
         sys.stderr.write("dfly-analysis: ended by SIGTERM\n")
         raise TerminationRequested(TERMINATED)
 
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        stop_waiting()
+        signal.default_int_handler(number, frame)
+
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def run_and_exit(main: Callable[[], object]) -> None:

@@ -14,6 +14,8 @@ from dfly_analysis.collect.kubectl import fetch
 from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.redaction import redact
 
+_PACKED = ("PK\x03\x04", "BZh", "\x1f", "\x28\udcb5", "\udcfd7zXZ")
+
 Progress = Callable[[str], object]
 
 
@@ -88,6 +90,12 @@ def collect(
             text = path.read_text("utf-8", "surrogateescape")
         except OSError as problem:
             raise DflyError(f"cannot be read: {problem.strerror}", where=str(path), hint="check --add") from problem
+        if "\0" in text or text.startswith(_PACKED):
+            raise DflyError(
+                "is packed or no text, so that its secrets cannot be removed",
+                where=str(path),
+                hint="unpack it, then add the files",
+            )
         redacted = redact(text)
         (collection.folder / path.name).write_text(redacted, "utf-8", "surrogateescape")
     missing = [{"path": path, "reason": reason} for path, reason in collection.missing]

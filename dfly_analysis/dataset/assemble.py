@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dfly_analysis import reconstruction
+from dfly_analysis.catalog.releases import is_release
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.clock_offsets import correct_clocks
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
@@ -119,6 +120,8 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
     )
     releases: dict[str, str] = {}
     for component, release in [*(found[:2] for found in result.versions), *named]:
+        if not is_release(release):  # a label such as `dev` of a build of one's own
+            continue
         releases[component] = max(release, releases.get(component, ""), key=_release_order)
     found = given.with_versions(**releases).with_rendered(result.rendered)
     if not result.values or given.user.entries:

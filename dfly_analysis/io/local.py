@@ -1,13 +1,22 @@
 """Bytes of a file on this machine, also while somebody else writes to it, of named pipes and of standard input."""
 
 import os
+import select
 import stat
 import sys
+import threading
 from io import FileIO
 from typing import BinaryIO, Literal
 
 from dfly_analysis.io.streams import BLOCK_BYTES, AccessDeniedError, BrokenStreamError, reason_of
 from dfly_analysis.units import format_size
+
+_STOPPED, _POLL_S = threading.Event(), 0.2
+
+
+def stop_waiting() -> None:
+    """Let every read that waits for a pipe end as if the pipe had ended: the program is about to."""
+    _STOPPED.set()
 
 
 def open_local(path: str, kind: Literal["file", "pipe"]) -> FileIO:
@@ -82,6 +91,7 @@ class Pipe:
     note: str | None = None
 
     def __init__(self, file: FileIO | BinaryIO) -> None:
+        self._file = file
         self._read = getattr(file, "read1", file.read)
         self._broken: OSError | None = None
 
@@ -91,7 +101,7 @@ class Pipe:
         missing = size
         while missing > 0 and self._broken is None:
             try:
-                piece: bytes = self._read(missing) or b""
+                piece: bytes = self._read(missing) or b"" if self._is_ready() else b""
             except OSError as problem:
                 self._broken = problem
                 break
@@ -102,6 +112,13 @@ class Pipe:
         if self._broken is not None and not pieces:
             raise self._broken
         return b"".join(pieces)
+
+    def _is_ready(self) -> bool:
+        """Wait until there are bytes or the end; False where the program ends first, which a read alone would hold up."""
+        while isinstance(self._file, FileIO) and not select.select([self._file], [], [], _POLL_S)[0]:
+            if _STOPPED.is_set():
+                return False
+        return True
 
 
 def standard_input() -> FileIO | BinaryIO:

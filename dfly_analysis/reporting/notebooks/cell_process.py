@@ -11,7 +11,7 @@ from typing import Any, Self
 
 # Terminal colours and progress bars are noise in a stored output; a backend that opens windows would hang.
 _ENVIRONMENT = {"MPLBACKEND": "agg", "NO_COLOR": "1", "TERM": "dumb"}
-_EXIT_WAIT_S = 5.0
+_EXIT_WAIT_S, _GRACE_S = 5.0, 2.0
 _COMMAND = ("-P", "-m", "dfly_analysis.reporting.notebooks.cell_shell")
 
 
@@ -85,15 +85,16 @@ class CellProcess:
         self.stop()
 
     def _end(self, wait_s: float) -> int | None:
-        """Wait for the process to end, kill it and what it has started where it does not, and return its exit code."""
+        """Let the process end, kill it where it does not and what it has started, and return its exit code."""
         process, self._process, self._first = self._process, None, True
-        if process is None:
+        if process is None or process.stdin is None:
             return None
-        try:
-            process.wait(wait_s)
-        except subprocess.TimeoutExpired:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        with suppress(OSError):
+            process.stdin.close()  # it ends, and removes its temporary files
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(wait_s, _GRACE_S))
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:

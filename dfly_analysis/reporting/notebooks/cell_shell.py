@@ -11,8 +11,12 @@ import os
 import sys
 import tempfile
 import traceback
+from _thread import interrupt_main
 from importlib import import_module
-from typing import Any
+from queue import Queue
+from threading import Event, Thread
+from time import sleep
+from typing import Any, BinaryIO
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -24,6 +28,8 @@ from traitlets.config import Config
 from dfly_analysis import batch_cache
 
 Output = dict[str, Any]
+_LAST_S = 10.0
+"""For a cell that was interrupted to end, and to remove its temporary files."""
 _CONFIG = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "cache_size": 0})
 _IMPORTED_AHEAD = (
     "config.resolve", "dataset.loader", "diagnosis", "models", "options", "recommendation.alerts", "reporting.plots", "reporting.report",
@@ -113,6 +119,17 @@ def _encoded(value: Any) -> str:
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
 
 
+def _take(requests: BinaryIO, lines: Queue[bytes], busy: Event) -> None:
+    """Take requests; where there are no more, because the parent was killed too, end the cell that still runs."""
+    for line in requests:
+        lines.put(line)
+    lines.put(b"")
+    if busy.is_set():
+        interrupt_main()
+    sleep(_LAST_S)
+    os._exit(1)
+
+
 def main() -> None:
     """Answer requests until there are no more."""
     requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
@@ -124,12 +141,16 @@ def main() -> None:
         for name in _IMPORTED_AHEAD:
             import_module(f"dfly_analysis.{name}")
     shell = _Shell()
-    for line in requests:
+    lines, busy = Queue[bytes](), Event()
+    Thread(target=_take, args=(requests, lines, busy), daemon=True).start()
+    while line := lines.get():
+        busy.set()
         request = json.loads(line)
         if request["first"]:
             shell.reset()  # type: ignore[no-untyped-call]
         replies.write(json.dumps(shell.run(request["source"]), default=_encoded).encode() + b"\n")
         replies.flush()
+        busy.clear()
 
 
 if __name__ == "__main__":

@@ -101,8 +101,7 @@ def execute(  # noqa: PLR0913 - each is one thing that a run needs
 
     try:
         return papermill.execute_notebook(
-            str(path),
-            str(executed),
+            *(str(one).replace("{", "{{").replace("}", "}}") for one in (path, executed)),  # papermill formats them
             parameters=dict(parameters),
             kernel_name="python3",
             language="python",

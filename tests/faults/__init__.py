@@ -1,0 +1,1 @@
+"""What happens to the commands when their machine, their files, their servers or their user fail them: `make faults`."""
