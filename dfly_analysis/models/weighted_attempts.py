@@ -16,6 +16,7 @@ from scipy import sparse
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, SHARE_OF_SCATTER, Attempts, Cluster, read_attempts
+from dfly_analysis.sql_scripts import sql
 
 MAX_EXACT_ROWS = 200_000
 MAX_WINDOW_ROWS = 60_000
@@ -29,26 +30,7 @@ _TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS 
 PIECES_SQL = f"""
     SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
         1.0::DOUBLE AS weight, successes_not_logged, {_TASK}, host, started FROM pieces"""  # noqa: S608 - the module's own text, as below
-# Only seed clients count where there are any: tasks of clients come from peers. Metrics count for hosts without a task in the logs,
-# so that nothing counts twice; the size of a bucket is the geometric middle of its level.
-TASKS_SQL = f"""
-    WITH ended AS (
-        SELECT * FROM tasks WHERE role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM tasks WHERE role = 'seedClient')
-    ), logged AS (
-        SELECT * FROM ended WHERE outcome IN ('ok', 'failed', 'died') AND duration_s > 0 AND size_bytes > 0
-    ), buckets AS (
-        SELECT *, greatest(size_lower_bytes, 1)::DOUBLE AS low FROM runs
-        WHERE metric = '{TASK_DURATION_METRIC}' AND kind = 'histogram' AND size_lower_bytes IS NOT NULL
-    ), counted AS (
-        SELECT * FROM buckets WHERE (role = 'seedClient' OR NOT EXISTS (SELECT 1 FROM buckets WHERE role = 'seedClient'))
-            AND NOT EXISTS (SELECT 1 FROM logged WHERE logged.host = buckets.host)
-    )
-    SELECT NULL::VARCHAR AS origin, role, size_bytes::DOUBLE AS size_bytes, duration_s,
-        CASE outcome WHEN 'ok' THEN 'ok' ELSE 'unknown' END AS outcome, NULL::DOUBLE AS timeout_s, NULL::DOUBLE AS upper_s,
-        1.0::DOUBLE AS weight, false AS successes_not_logged, {_TASK}, host, started FROM logged
-    UNION ALL BY NAME
-    SELECT role, sqrt(low * coalesce(size_upper_bytes, 2 * low)) AS size_bytes, lower_s AS duration_s, 'ok' AS outcome,
-        upper_s, n::DOUBLE AS weight, false AS successes_not_logged, NULL::BIGINT AS task_id, host FROM counted"""  # noqa: S608
+TASKS_SQL = sql("models", "task_attempts", TASK=_TASK, METRIC=TASK_DURATION_METRIC)
 
 
 @dataclass(frozen=True)

@@ -11,35 +11,14 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED, MIN_LAYER_BYTES, PIECE_CAUSES
 from dfly_analysis.estimates import Interval, wilson
 from dfly_analysis.simulation.pipeline import Array, Index, Layers
+from dfly_analysis.sql_scripts import sql
 
 _SOON_S, _UNLIMITED = 1.5, 3
 _MAX_PIECES = 6_000
 _CLASSES_A_DOUBLING = 2
-# What a host was asked for again it had, in whole or in part: such a task is no fetch of the layer. Failures count whose
-# cause is a failure of pieces.
-_FETCHES = f"""
-    WITH first_fetches AS (
-        SELECT coalesce(host, '?') AS host, started, ended, outcome, size_bytes, coalesce(nullif(piece_bytes, 0), 0) AS piece_bytes,
-            outcome = 'ok' OR coalesce(cause IN {PIECE_CAUSES}, false) AS modelled
-        FROM tasks
-        WHERE role = $1 AND outcome IN ('ok', 'failed') AND started IS NOT NULL AND ended IS NOT NULL
-            AND size_bytes >= {MIN_LAYER_BYTES} AND coalesce(origin, '') != 'local' AND (role != 'seedClient' OR coalesce(origin, '') != 'parent')
-        QUALIFY row_number() OVER (PARTITION BY task_id, tasks.host ORDER BY started, log_path, log_line) = 1
-    ), fetches AS (
-        SELECT *, (nanoseconds(started) - min(nanoseconds(started)) OVER ()) / 1e9 AS start_s,
-            (nanoseconds(ended) - min(nanoseconds(started)) OVER ()) / 1e9 AS end_s
-        FROM first_fetches WHERE modelled
-    )"""  # noqa: S608 - a constant
-"""Common table expressions: the first fetch of each layer by each host."""
-_LOADS = """
-    , changes AS (
-        SELECT start_s AS at_s, 1 AS change, host FROM fetches UNION ALL SELECT end_s, -1, host FROM fetches
-    ), loads AS (
-        SELECT DISTINCT at_s, greatest(sum(change) OVER (ORDER BY at_s RANGE UNBOUNDED PRECEDING), 1) AS load,
-            max(CASE WHEN change < 0 THEN at_s END) OVER (ORDER BY at_s RANGE UNBOUNDED PRECEDING) AS last_end_s
-        FROM changes
-    )"""
-"""How many fetches run at each moment, those that begin with it among them, and when the last one before it ended."""
+_FETCHES = sql("simulation", "fetches", MIN_LAYER_BYTES=MIN_LAYER_BYTES, PIECE_CAUSES=PIECE_CAUSES)
+"""Common table expressions: the first fetch of each layer by each host; `_LOADS` follows them."""
+_LOADS = sql("simulation", "loads")
 
 
 @dataclass(frozen=True)
