@@ -6,6 +6,7 @@ from dfly_analysis.models import CapacityFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
+from dfly_analysis.sql_scripts import sql
 
 _WORTH = 1.5  # fewer in flight have to make a piece this many times faster
 _STILL_CARRIED = 0.8  # and carry this share of what is carried now
@@ -20,20 +21,7 @@ def find_reduced_concurrency(context: Context) -> dict[str, ReducedConcurrency]:
 
 def slots_seen(context: Context, role: str) -> int:
     """Return the most pieces of one layer that a host of a role had in flight at a time; 0 where no times are known."""
-    # the slack: a slot is taken again within a millisecond of the piece before
-    query = """
-        WITH spans AS (
-            SELECT host, task_id, nanoseconds(started) * 1e-9::DOUBLE AS start_s, start_s + duration_s * 0.998 - 0.005 AS end_s
-            FROM pieces
-            WHERE role = ? AND origin = 'source' AND started IS NOT NULL AND duration_s > 0 AND task_id IS NOT NULL
-        ), changes AS (
-            SELECT host, task_id, start_s AS at_s, 1 AS change FROM spans
-            UNION ALL SELECT host, task_id, greatest(start_s, end_s), -1 FROM spans
-        ), loads AS (
-            SELECT sum(change) OVER (PARTITION BY host, task_id ORDER BY at_s, change ROWS UNBOUNDED PRECEDING) AS load FROM changes
-        )
-        SELECT greatest(max(load), 1), count(*) FROM loads"""
-    most, n = context.one(query, [role])
+    most, n = context.one(sql("recommendation", "slots_seen"), [role])
     return int(most) if n else 0
 
 

@@ -21,6 +21,7 @@ from dfly_analysis.recommendation.context import PIECE, WRITE
 from dfly_analysis.recommendation.manifest import Layer
 from dfly_analysis.simulation.pipeline import SCORES, schedule
 from dfly_analysis.simulation.uncertainty import Source, time_tables
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_rate, format_share
 
 MARGIN = 3.0  # a timeout this many times the even share of the link leaves room for the tail: documented sizing and real runs agree
@@ -255,18 +256,5 @@ def _link(
 
 def busy_rate_bps(dataset: Dataset, origin: str) -> float | None:
     """Return the bytes per second that finished attempts of all hosts reached together in their busiest twentieth of the time."""
-    query = """
-        WITH attempts AS (
-            SELECT nanoseconds(ended) / 1e9 AS end_s, end_s - duration_s AS start_s, size_bytes / duration_s AS rate FROM pieces
-            WHERE origin = ? AND outcome = 'ok' AND duration_s > 0 AND size_bytes IS NOT NULL AND ended IS NOT NULL
-        ), changes AS (SELECT start_s AS at_s, rate FROM attempts UNION ALL SELECT end_s, -rate FROM attempts),
-        levels AS (
-            SELECT sum(rate) OVER (ORDER BY at_s ROWS UNBOUNDED PRECEDING) AS level, lead(at_s) OVER (ORDER BY at_s) - at_s AS width_s
-            FROM changes
-        ), busy AS (
-            SELECT level, sum(width_s) OVER (ORDER BY level ROWS UNBOUNDED PRECEDING) AS below_s, sum(width_s) OVER () AS total_s
-            FROM levels WHERE level > 1 AND width_s > 0
-        )
-        SELECT min(level) FROM busy WHERE below_s >= ? * total_s"""
-    rate: float | None = dataset.rows(query, [origin, _BUSY_QUANTILE])[0][0]
+    rate: float | None = dataset.rows(sql("recommendation", "busy_rate"), [origin, _BUSY_QUANTILE])[0][0]
     return rate
