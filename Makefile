@@ -78,6 +78,7 @@ evaluate: .venv/dev.stamp ## judge diagnoses, what-if and advice on generated ru
 	@$(BIN)/python -m tests.evaluation.advice --seeds 3 --first-seed 401 --write
 	@$(BIN)/python -m tests.evaluation.registry_time --runs 30 --first-seed 9301 --write
 	@$(BIN)/python -m tests.evaluation.statements --runs 25 --first-seed 7001 --write
+	@$(BIN)/python -m tests.evaluation.complaints
 
 # CLONE=DIR may be given for each: a clone with its tags, of the client, of manager and scheduler, or of the charts.
 LEARN := $(foreach dir,$(CLONE),--clone $(dir)) $(if $(CARGO_HOME),--cargo-home $(CARGO_HOME))
