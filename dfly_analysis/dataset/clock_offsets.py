@@ -29,8 +29,6 @@ _QUARTER_S, _HALF_HOUR_S, _LARGEST_ZONE_S = 900, 1800, 26 * 3600
 """Zones differ by whole quarters of an hour, most by whole or half hours, and by 26 h at most."""
 _NEAR_ZONE_S = 120.0
 """A clock may be off by that much besides its zone."""
-_DONE = ("SUCCESS", "FAILURE")
-"""States in which the last update of a job is its end."""
 JOBS = message("the Manager's jobs")
 _TEXT = pa.string()
 _Shift: TypeAlias = tuple[str, str, str | None, float]
@@ -162,7 +160,11 @@ def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[
         for host, clock, answered, ended, high, pairs in rows
     ]
     times = [
-        {"job_id": job["job_id"], "created": job["created"], "ended": job["ended"] if job["state"] in _DONE else None}
+        {
+            "job_id": job["job_id"],
+            "created": job["created"],
+            "ended": job["ended"] if job["state"] == "SUCCESS" else None,
+        }
         for job in result.jobs
     ]
     if times:
@@ -170,7 +172,10 @@ def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[
         schema = pa.schema([("job_id", _TEXT), ("created", moment), ("ended", moment)])
         engine.add_arrow("job_times", pa.Table.from_pylist(times, schema))
         rows = engine.rows(sql("dataset", "job_clock_pairs"))
-        found += [_Bounds(clocks[clock], JOBS, *_interval(high, low), pairs) for clock, low, high, pairs in rows]
+        of_jobs = [_Bounds(clocks[clock], JOBS, *_interval(high, low), pairs) for clock, low, high, pairs in rows]
+        found += [
+            one for one in of_jobs if one.is_steady
+        ]  # else a job waited in the queue after the Manager had given it up
     return found
 
 

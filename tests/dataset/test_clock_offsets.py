@@ -1,11 +1,13 @@
 """Clocks and zones that disagree are found by pairs of records, corrected where certain, and never turned into durations."""
 
+import json
+
 import pytest
 from clock_shifts import shift_times, write_shifted
 from conftest import SAMPLES, examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from reading_cases import IDS, PEER, generated, line, reported, write_tree, zap
+from reading_cases import IDS, PEER, generated, job, line, reported, write_tree, zap
 
 from dfly_analysis.dataset import ReadOptions, load
 from dfly_analysis.dataset.clock_offsets import TOLERANCE_S
@@ -106,6 +108,21 @@ def test_clocks_that_agree_are_left_alone(name):
 def test_scheduler_that_hangs_is_no_wrong_clock():
     """It logs late what it was sent meanwhile."""
     assert load(generated("scheduler-frozen", "v1.5.1")[0]).clocks == ()
+
+
+def test_job_that_waits_in_the_queue_is_no_wrong_clock(tmp_path):
+    """The Manager gives a job up before the scheduler takes it, and another is taken at once."""
+    client, scheduler = peers(2)
+    received = [zap(second, f"Received new message: {group}") for second, group in ((0.1, "group_1"), (400, "group_2"))]
+    jobs = [
+        job("group_1", created_at="2026-05-02T10:00:00Z", updated_at="2026-05-02T10:07:30Z"),
+        job("group_2", "FAILURE", created_at="2026-05-02T10:00:05Z", updated_at="2026-05-02T10:00:06Z"),
+    ]
+    tree = {
+        "seed-client-0/dfdaemon.log": client, "scheduler-0/scheduler/core.log": scheduler,
+        "scheduler-0/scheduler/job.log": "\n".join(received) + "\n", "jobs.json": json.dumps(jobs),
+    }  # fmt: skip
+    assert load(write_tree(tmp_path, tree)).clocks == ()
 
 
 def peers(count):
