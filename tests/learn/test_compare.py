@@ -35,7 +35,7 @@ def test_a_key_that_the_catalogue_has_otherwise_is_named():
         Facts((replace(TIMEOUT, default="7s", section_default="7s"), Key("oven.racks", "u32", 8, 8, "range(min = 1)"))),
     )
     assert "client v1.5.10: the default of download.pieceTimeout is 7s, the catalogue says 360s" in other.differences
-    assert any("reads oven.racks, default 8; the catalogue lacks" in one for one in other.differences)
+    assert any("reads oven.racks, default 8; the catalogue lacks it" in one for one in other.differences)
     assert any("does not read download.concurrentPieceCount" in one for one in other.differences)
     entry = yaml.safe_load(next(one for one in other.entries if "oven.racks" in one))[0]
     assert (entry["key"], entry["unit"], entry["eras"][0]["default"], entry["meaning"]) == (

@@ -76,9 +76,9 @@ def write_page(page: Path, rows: Sequence[Audit]) -> None:
 def _page(rows: Sequence[Audit]) -> Iterator[str]:
     yield "# The catalogue against the sources\n"
     yield (
-        "Written by `make audit`: each release is read by the parser of [learning a release]"
-        "(https://github.com/dragonflyoss) from its crates or its repository and compared with the catalogue. Keys: name, default, "
-        "and whether the release reads it. Metrics: name, kind and labels.\n"
+        "Written by `make audit`: each release is read from its crates or its repository by the parsers in `tools/learn`, and compared with "
+        "the catalogue. Keys: name, default, and whether the release reads it; of manager and scheduler the catalogue leaves out keys on "
+        "which no preheat depends. Metrics: name, kind and labels. Pre-releases count as their release.\n"
     )
     yield "| line | releases read | not read | pairs of key and release | of these left out | pairs of metric and release | differences |\n|---|---|---|---|---|---|---|"
     for row in rows:

@@ -29,8 +29,14 @@ def read_chart(sources: Sources, folder: str = "charts/dragonfly") -> Chart:
         raise NoSourcesError(f"neither {folder}/values.yaml nor values.yaml is among the sources")
     values = yaml.safe_load(sources[f"{place}values.yaml"])
     about = yaml.safe_load(sources.get(f"{place}Chart.yaml", b"{}")) or {}
-    tags = {role: values.get(role, {}).get("image", {}).get("tag") for role in ROLES}
+    tags = {role: _tag(values.get(role) or {}) for role in ROLES}
     return Chart(str(about.get("version", "")), tags, dict(_flat(values, "")))
+
+
+def _tag(role: Mapping[str, Any]) -> str | None:
+    """Return the tag of a role's image; the first charts wrote it beside the image."""
+    image = role.get("image")
+    return image.get("tag") if isinstance(image, Mapping) else role.get("tag")
 
 
 def _flat(node: Any, prefix: str) -> Iterator[tuple[str, Any]]:

@@ -94,10 +94,8 @@ def _compare_keys(component: str, release: str, keys: Iterable[Key], found: Comp
         if item is None and component != "client":
             found.left_out.append(path)
         elif item is None or era is None or era.ignored:
-            what = "lacks" if item is None else "does not know it in" if era is None else "calls it ignored in"
-            found.differences.append(
-                f"{component} {release} reads {path}, default {key.default}; the catalogue {what} {release}"
-            )
+            what = "lacks it" if item is None else "does not know it there" if era is None else "calls it ignored"
+            found.differences.append(f"{component} {release} reads {path}, default {key.default}; the catalogue {what}")
             found.entries.append(_key_entry(key, path, roles, release))
         elif not _same(item, era.default, key):
             found.differences.append(
