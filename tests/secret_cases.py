@@ -81,6 +81,34 @@ NAMED = (
     "http_proxy=http://bob:{}@proxy:3128", "DATABASE_URL=postgres://u:{}@db/d", "mongodb+srv://u:{}@c.mongodb.example/test", "proxy bob:{}@proxy.example:3128",
 )  # fmt: skip
 """What stands around a secret that has no form of its own."""
+MORE = (
+    "curl -sSu 'bob:{}' https://x",
+    "curl --oauth2-bearer {} https://x",
+    "curl -d 'password={}&user=bob' https://x",
+    "wget --http-password={} --user=bob https://x",
+    "ldapsearch -w {} -D cn",
+    "rabbitmqctl add_user bob {}",
+    "password for bob is {}",
+    "password: &anchor {}",
+    "password: !!str {}",
+    "name: MYSQL_PWD, value: {}",
+    "Name:MYSQL_PWD,Value:{},ValueFrom:nil",
+    "session_id={}",
+    "http://bob:{}@[::1]:5000/v2",
+    "https://maps.example/api?key={}&x=1",
+    "jdbc:mysql://db/x?user=bob&password={}",
+    "mongodb://bob:{}@a:1,b:2/x?authSource=admin",
+    "Server=db;User Id=bob;Password={};Database=x",
+    "CONFIG SET requirepass {}",
+    "HUAWEICLOUD_SDK_SK={}",
+    "TENCENTCLOUD_SECRET_KEY={}",
+    '//registry.npmjs.org/:_password="{}"',
+    "openssl rsa -passin pass:{} -in k",
+    "passphrase for key: {}",
+    "Authorization: NTLM {}",
+    "podman login --creds=bob:{} reg",
+)  # fmt: skip
+"""Forms that are tried as they are and in JSON."""
 TRICKY = ("{}@y", "{}/y", "x[{}", 'x"{}', "x\\{}", "{}@y/z", "{}:y", "x#{}", "x?{}", "{}%40y")
 """Passwords with characters that end other values, in addresses."""
 SEVERAL_LINES = (
@@ -120,6 +148,10 @@ def one_line() -> Iterator[Canary]:
         yield Canary(f"{form}, as HTML", f"<td>{html.escape(text)}</td>", (value,))
         yield Canary(f"{form}, percent-escaped", f"GET /log?q={quote(text, safe='')} HTTP/1.1", (value,))
         yield Canary(f"{form}, in CSV", f'"2026-05-02T01:02:03Z","{text.replace(chr(34), chr(34) * 2)}"', (value,))
+    for form in MORE:
+        value = secret(form)
+        yield Canary(form, form.format(value), (value,))
+        yield Canary(f"{form}, in JSON", json.dumps({"msg": form.format(value)}), (value,))
     for form in TRICKY:
         for scheme in ("https", "redis", "mysql"):
             value = secret(f"{form}{scheme}")

@@ -8,7 +8,7 @@ NAME_ENDINGS = (
     "authorization", "cookie", "cookies", "token", "passwd", "password", "passwords", "passphrase", "passcode", "secret", "secrets", "key", "keyid", "key_id",
     "key-id", "key.id", "accessid", "access_id", "secretid", "secret_id", "secret-id", "signature", "credential", "credentials", "signedheaders",
     "connectionstring", "connection_string", "connection-string", "registry-auth", "dockerconfigjson", "dockercfg", "key-data", "key_data",
-    "certificate-data", "authority-data", "requirepass", "masterauth", "key_base", "key_old", "key_new", "key_prod", "pwd", "pass", "salt", "dsn", "sig", "auth", "hmac",
+    "certificate-data", "authority-data", "requirepass", "masterauth", "sessionid", "session_id", "session-id", "sessid", "pepper", "key_base", "key_old", "key_new", "key_prod", "pwd", "pass", "salt", "dsn", "sig", "auth", "hmac",
     " ak", '"ak', "'ak", "&ak", "?ak", "_ak", "-ak", " sk", '"sk', "'sk", "&sk", "?sk", "_sk", "-sk",
 )  # fmt: skip
 """Endings of names that can name a secret, in lower case; the native reader's table is generated from these."""
@@ -17,7 +17,7 @@ _LONG = re.compile(
     r"(?:authorization|cookies?|token|passw(?:or)?ds?|passphrase|passcode|secrets?|credentials?|signature|signedheaders|requirepass|masterauth"
     r"|(?:api|access|private|secret|account)[_.-]?key(?:[_.-]?id)?|(?:master|encryption|signing|shared|session|client|license|ssh|jwt|hmac|aes|rsa|auth)[_-]?key"
     r"|(?:access|secret)[_.-]?id|connection[_.-]?string|registry[_-]auth|dockerc(?:onfigjson|fg)|(?:key|certificate|authority)[_-]data"
-    r"|(?:^|[_.-])(?:pwd|hmac|salt|dsn)|密码|口令|密钥|令牌|凭证)(?:[_-]?(?:base(?:64)?|b64|value|old|new|previous|current|prod|dev|string|plain|raw|v?\d{1,2}))?$",
+    r"|(?:^|[_.-])(?:pwd|hmac|salt|dsn|pepper)|sess(?:ion)?[_-]?id|密码|口令|密钥|令牌|凭证)(?:[_-]?(?:base(?:64)?|b64|value|old|new|previous|current|prod|dev|string|plain|raw|v?\d{1,2}))?$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"[a-z](?:Salt|DSN|Dsn|Pwd|PWD)$")

@@ -15,7 +15,7 @@ MARK = "[redacted]"
 _WORDS = (
     "passw", "passphrase", "passcode", "secret", "token", "authorization", "cookie", "credential", "bearer", "basic", "signature", "requirepass",
     "masterauth", "identified by", "-----begin", "@tcp(", "@unix(", "%3d", "%3a", "%253", "%22", "%27", "%40", "20-u", "20-p", "quot;",
-    "apos;", "&lt;", "from-literal", " -p", '"-p', "'-p", " -u", '"-u', "'-u", "--user", "y-user", "-creds", "-pass", "redis-cli", "curl ", "dockerc", "key_b64", "key_base64",
+    "apos;", "&lt;", "from-literal", " -p", '"-p', "'-p", " -u", '"-u', "'-u", "--user", "y-user", "-creds", "-pass", "redis-cli", "curl ", "dockerc", "apikey ", "api key", "access key", "ldap", "mosquitto", "add_user", "key_b64", "key_base64",
 )  # fmt: skip
 _SHORT_NAMES = ("key", "pwd", "salt", "dsn", "auth", "pass", "hmac", "keyid", "key_id")
 
@@ -24,7 +24,9 @@ _SHORT_NAMES = ("key", "pwd", "salt", "dsn", "auth", "pass", "hmac", "keyid", "k
 def screen_words() -> tuple[str, ...]:
     """Return texts of which each secret has one nearby, in lower case, beside names before ``:`` or ``=`` and ``@`` in addresses."""
     quoted = (
-        f"{name}{mark}" for name in _SHORT_NAMES for mark in ('"', "'", "\\", "&q", "&#", "&a", "%", "`", ">", "|")
+        f"{name}{mark}"
+        for name in _SHORT_NAMES
+        for mark in ('"', "'", "\\", "&q", "&#", "&a", "%", "`", ">", "|", ",", "}")
     )
     spaced = (f"{before}{name} " for name in ("key", "pwd", "salt", "dsn", "pass", "auth") for before in "_-")
     escapes = (
@@ -56,7 +58,7 @@ _NAMED = re.compile(  # an identifier and what separates it from its value
 )
 _QUOTED = re.compile(rf"[bru]?{QUOTE}")
 _SPOKEN = re.compile(
-    r"(?<!\w)(?:(?:identified by|requirepass|masterauth|login \S{1,200}+ password)\s++|(?:password|passphrase) for \S{1,200}?:\s++"
+    r"(?<!\w)(?:(?:identified by|requirepass|masterauth|login \S{1,200}+ password)\s++|rabbitmqctl add_user \S{1,200}+\s++|(?:password|passphrase) for \S{1,200}?(?::| is)\s++"
     r"|--from-literal[= ][\w.-]{1,200}+=)",
     re.IGNORECASE,
 )
@@ -77,7 +79,7 @@ _HARMLESS = re.compile(
     re.ASCII,
 )
 _BASE64 = re.compile(
-    r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,}\])<]|$))"
+    r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,;}\])<&]|$))"
 )
 _NAME_FIELD, _VALUE_FIELD = (rf"\b(?:{field})(?:{CLOSE})?+\s*+[:=]\s*+" for field in ("name|key|header", "values?"))
 _VARIABLE = re.compile(  # {"name": "X", "value": "y"}, {Key:X Values:[y]}, header { name: "x", value: "y" }
@@ -98,7 +100,7 @@ _SCHEME = re.compile(
 )
 _PEM = re.compile(r"(?P<head>-----BEGIN[ A-Z0-9_-]{0,100}?-----)(?P<body>(?:(?!-----).)*+)", re.IGNORECASE)
 _ARGUMENT = re.compile(  # what curl, docker, mysql and their like take
-    r"(?<![\w-])(?P<flag>--user|--proxy-user|--(?:src-|dest-)?creds|--cookie|--pass|-pass(?:in|out)|-[uUpab])"
+    r"(?<![\w-])(?P<flag>--user|--proxy-user|--(?:src-|dest-)?creds|--cookie|--pass|-pass(?:in|out)|-[A-Za-z]{0,6}[uUpabwP])"
     rf"(?P<gap>(?:{QUOTE})?+(?:\s*+[,=]\s*+|\s++)|(?<=[up]))"
 )
 _NO_PASSWORD = re.compile(r"[\d.:]+(?:/(?:tcp|udp))?|\w+=.*|[-/.~$<{].*", re.DOTALL)
@@ -110,7 +112,7 @@ _WINDOW = 300
 _ADDRESS = re.compile(
     r"(?P<head>(?::|^|(?<=[\s\"'=(,>]))(?:\\*+/){2})(?!\[redacted\])(?P<rest>(?:(?!:(?:\\*+/){2})\S)++)"
 )
-_AT = re.compile(r"@(?!sha\d|v\d)(?=\[?[\w.-]|$)")
+_AT = re.compile(r"@(?!sha\d|v\d)(?=\[?[\w:.-]|$)")
 _ADDRESS_END = re.compile(r"(?<!\\)\\*+[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
 _AUTHORITY = re.compile(r"[^/?#\s\"'\\`,<>)\]}]*+")
 _USER_AND_PASSWORD = re.compile(r"[^\s:@/\"'?#]*+:(?!\d*(?:[/?#\"'\\,)\s\]}]|$))")
@@ -330,12 +332,15 @@ def _argument_places(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _is_credential(flag: str, content: str, command: str, *, spaced: bool, quoted: bool) -> bool:
+    flag = f"-{flag[-1]}" if re.fullmatch(r"-[A-Za-z]{1,7}", flag) and not flag.startswith("-pass") else flag
     if flag in ("-u", "-U") or "user" in flag or "creds" in flag:
         return ":" in content and not re.fullmatch(r"\d+:\d+", content)
     if flag == "-p":
         if _NO_PASSWORD.fullmatch(content) or len(content) < 3:
             return False
         return bool(_CLIENTS.search(command)) or (spaced and (quoted or not content.isalpha()))
+    if flag in ("-w", "-P"):
+        return "ldap" in command or "mosquitto" in command
     if flag == "-a":
         return "redis" in command
     return flag != "-b" or ("curl" in command and "=" in content)

@@ -6,7 +6,9 @@ QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
 """A quotation mark: plain, escaped by JSON any number of times, or doubled by CSV."""
 CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"
 """The same behind a name."""
-_WRAPPER = re.compile(r"(?:Some\(|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*+")
+_WRAPPER = re.compile(
+    r"(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*+"
+)
 _OPEN = re.compile(QUOTE)
 _DOUBLED = re.compile(r"(?<!\\)\"\"")
 _BRACKETS = frozenset("[{(")
@@ -19,7 +21,7 @@ _BARE = re.compile(
 _PARAMETER = r"(?:\"\"[^\"]*+\"\"|\\*+\"[^\"]*+\"|[^\s\"',]++)"
 _CREDENTIALS = re.compile(  # of an Authorization header: its parameters belong to it
     rf"(?:[A-Za-z][\w-]*+\s+)?+\w[\w-]*+={_PARAMETER}(?:,\s*+\w[\w-]*+={_PARAMETER})*+"
-    r"|(?:(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|OSS|OBS|GOOG1|AWS)\s++)?+[^\s\"',;)}\]\\`<]++",
+    r"|(?:(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|Hawk|HMAC|ApiKey|OSS|OBS|GOOG1|AWS)\s++)?+[^\s\"',;)}\]\\`<]++",
     re.IGNORECASE,
 )
 
