@@ -32,6 +32,7 @@ SUMMARIES = {
     "collect": "Collect the input from a Kubernetes cluster, redacted.",
     "plan-preheat": "Plan the preheat of an image: stages, times, failure rates.",
     "plan-stress": "Plan a stress test, or evaluate its results.",
+    "schema": "Show the JSON Schema of what a command prints with --format json.",
     "init": "Copy the notebooks to a directory; existing files are kept.",
     "lab": "Copy the notebooks to a directory and open them in JupyterLab.",
 }
