@@ -145,3 +145,11 @@ def test_a_release_is_learnt_offline_from_crates_that_are_there(tmp_path, monkey
     assert "the sources of 1.5.10 are not there" in judge
     with pytest.raises(NoSourcesError, match="give a source tree"):
         from_crates("9.9.9", tmp_path)
+
+
+def test_the_first_charts_write_the_tag_beside_the_image():
+    """An image is a section with a tag, or a name with the tag beside it."""
+    values = b"manager: {image: d7y/manager, tag: v0.1.0}\nclient: {image: {tag: v1.5.10}}"
+    assert read_chart({"values.yaml": values}).images == {
+        "manager": "v0.1.0", "scheduler": None, "client": "v1.5.10", "seedClient": None,
+    }  # fmt: skip
