@@ -113,7 +113,12 @@ def test_scheduler_that_hangs_is_no_wrong_clock():
 def test_job_that_waits_in_the_queue_is_no_wrong_clock(tmp_path):
     """The Manager gives a job up before the scheduler takes it, and another is taken at once."""
     client, scheduler = peers(2)
-    received = [zap(second, f"Received new message: {group}") for second, group in ((0.1, "group_1"), (400, "group_2"))]
+    received = [
+        zap(second, "[preheat]: preheat single seed peer", caller="job/job.go:205").replace(
+            "}", f',"groupUUID":"{group}"}}'
+        )
+        for second, group in ((0.1, "group_1"), (400, "group_2"))
+    ]
     jobs = [
         job("group_1", created_at="2026-05-02T10:00:00Z", updated_at="2026-05-02T10:07:30Z"),
         job("group_2", "FAILURE", created_at="2026-05-02T10:00:05Z", updated_at="2026-05-02T10:00:06Z"),
@@ -122,7 +127,9 @@ def test_job_that_waits_in_the_queue_is_no_wrong_clock(tmp_path):
         "seed-client-0/dfdaemon.log": client, "scheduler-0/scheduler/core.log": scheduler,
         "scheduler-0/scheduler/job.log": "\n".join(received) + "\n", "jobs.json": json.dumps(jobs),
     }  # fmt: skip
-    assert load(write_tree(tmp_path, tree)).clocks == ()
+    dataset = load(write_tree(tmp_path, tree))
+    assert dataset.rows("SELECT count(DISTINCT job_id) FROM events") == [(2,)]
+    assert dataset.clocks == ()
 
 
 def peers(count):
