@@ -1,7 +1,9 @@
 """Sends the read stage of each group of files to the workers of a ``dask.distributed`` cluster."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any
 
 from dfly_analysis.dataset.event_parts import PartTask
@@ -39,6 +41,9 @@ def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[Fi
                     where=task.sources[0].address,
                     hint="give the workers more memory, or leave the file out",
                 ) from problem
+            except (CancelledError, asyncio.CancelledError, OSError, TimeoutError) as problem:
+                hint = "start it again, then run the command again"
+                raise SourceError("the scheduler no longer answers", where=address, hint=hint) from problem
             yield FileResult.from_json(text), count
             future.release()
     finally:

@@ -96,13 +96,19 @@ def find_duplicates(
         if original != log.path:
             copies[log.path] = (original,)
             continue
-        own = log.hashes[np.isin(log.hashes, shared)].tolist() if len(shared) else []
+        own = log.hashes[_is_among(log.hashes, shared)].tolist() if len(shared) else []
         originals = [path for path in _originals(log, own, held) if path != log.path] if own else []
         if originals:
             copies[log.path] = tuple(dict.fromkeys([*copies.get(log.path, ()), *originals]))
         for one in own:
             held.setdefault(one, []).append(log)
     return copies
+
+
+def _is_among(hashes: Hashes, ascending: Hashes) -> npt.NDArray[np.bool_]:
+    """Return which of some hashes are among many, which `numpy.isin` would go through for each log."""
+    place = np.minimum(np.searchsorted(ascending, hashes), len(ascending) - 1)
+    return np.asarray(ascending[place] == hashes, np.bool_)
 
 
 def log_key(address: str, writer: Any = None) -> str:

@@ -62,3 +62,18 @@ def test_the_group_of_commands_touches_no_signal():
     with pytest.raises(SystemExit):
         main(["facts", "no.such.key"])
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_command_that_waits_for_a_pipe_ends_by_a_signal(number, code):
+    """The other end of the pipe stays open and silent."""
+    command = [sys.executable, "-m", "dfly_analysis", "diagnose", "-"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not any("_core" in one.path or "arrow" in one.path for one in psutil.Process(process.pid).memory_maps()):
+            time.sleep(0.1)
+        time.sleep(1)
+        process.send_signal(number)
+        process.wait(timeout=30)
+        errors = process.stderr.read()
+    assert process.returncode == code
+    assert errors.count("\n") == 1
