@@ -24,7 +24,7 @@ _OTHER = re.compile(r"^\s*(?:-(?:\s|$)|[\"{}\[\],#]|$)")
 _BLOCK_SCALAR = re.compile(r":\s+[|>][+-]?\d?\s*$")
 _SEPARATOR = re.compile(r"^---(?:\s.*)?$")
 _HELM_HEADINGS = re.compile(
-    r"^(?:(?:USER-SUPPLIED|COMPUTED) VALUES|HOOKS|MANIFEST):[ \t]*(?:\{\}|null)?[ \t]*$", re.MULTILINE
+    r"^(?:(?:USER-SUPPLIED|COMPUTED) VALUES|HOOKS|MANIFEST):[ \t]*+(?:(?:\{\}|null)[ \t]*+)?$", re.MULTILINE
 )
 _DIFF = re.compile(r"^(?:@@ .*@@|\+\+\+ |\+[ \t]+[\w\"'-])", re.MULTILINE)
 _INLINE = re.compile(
@@ -74,7 +74,7 @@ def inline_values(text: str) -> Iterator[tuple[str, str, int]]:
     lines = text.strip().split("\n")
     for number, line in enumerate(lines if len(lines) <= _MAX_PROSE_LINES else (), 1):
         for match in _INLINE.finditer(line.translate(_QUOTES)):
-            yield re.sub(r"\s*(?:->|[:>/])\s*", ".", match["path"]), match["value"].replace(" ", ""), number
+            yield re.sub(r"(?<!\s)\s*+(?:->|[:>/])\s*+", ".", match["path"]), match["value"].replace(" ", ""), number
 
 
 def _without_headings(text: str) -> str:
@@ -122,7 +122,7 @@ def _unmarked(line: str) -> str:
         line = bare
     body = line.lstrip(" \t")
     indent = line[: len(line) - len(body)].replace("\t", "  ")
-    return indent + re.sub(r"^`+|[`\s]+$", "", body)
+    return indent + body.lstrip("`").rstrip("` \t\r\n")
 
 
 def _fenced(lines: Sequence[str]) -> list[str]:

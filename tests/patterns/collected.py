@@ -129,6 +129,9 @@ def run_time_patterns() -> dict[str, list[Used]]:
             for role in load_key_lists()
             for one in key_spelling._patterns(role)
         ],
+        "dfly_analysis.diagnosis.checks.preheat_not_used": [
+            Used("field", re.compile(r'\btag: (\[[^\]]*\]|Some\("[^"]*"\)|"[^"]*"|[^,}]*)'), anchored=False)
+        ],
         "dfly_analysis.io.compression": [
             Used(f"magic {name}", re.compile(one), anchored=True) for name, one in COMPRESSED.items()
         ],
