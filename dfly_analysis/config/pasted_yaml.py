@@ -28,7 +28,7 @@ _HELM_HEADINGS = re.compile(
 )
 _DIFF = re.compile(r"^(?:@@ .*@@|\+\+\+ |\+[ \t]+[\w\"'-])", re.MULTILINE)
 _INLINE = re.compile(
-    r"(?P<path>[A-Za-z]\w*(?:(?:\.|:\s*|\s*(?:>|->|/)\s*)[A-Za-z]\w*)*)[`\"']*(?:\s*[:=]\s*|\s+(?:to|of|is)\s+|\s+)[`\"']*"
+    r"(?<!\w)(?P<path>[A-Za-z]\w*+(?:(?:\.|:\s*|\s*(?:>|->|/)\s*)[A-Za-z]\w*+){0,12})[`\"']*(?:\s*[:=]\s*|\s+(?:to|of|is)\s+|\s+)[`\"']*"
     r"(?P<value>\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|m|h|d|min|sec|[KMGT](?:i?B)?)?|true|false)(?![\w.])"
 )
 _MAX_PROSE_LINES = 12
