@@ -62,6 +62,17 @@ _SPOKEN = re.compile(
     r"|--from-literal[= ][\w.-]{1,200}+=)",
     re.IGNORECASE,
 )
+_BEFORE_SPOKEN = (
+    "identified by",
+    "requirepass",
+    "masterauth",
+    "login ",
+    "add_user",
+    "password for",
+    "passphrase for",
+    "--from-literal",
+)
+"""One of these stands in whatever `_SPOKEN` finds."""
 _PIPED = re.compile(r"\b(?:echo|printf)\s++(?:-n\s++)?+(?=[^|]{0,200}+\|[^|]{0,200}?--password-stdin)")
 _WORD_BEFORE_KEY = re.compile(
     r"\b(?:access|api|secret|private|account|encryption|signing|storage|shared) $", re.IGNORECASE
@@ -100,7 +111,7 @@ _SCHEME = re.compile(
 )
 _PEM = re.compile(r"(?P<head>-----BEGIN[ A-Z0-9_-]{0,100}?-----)(?P<body>(?:(?!-----).)*+)", re.IGNORECASE)
 _ARGUMENT = re.compile(  # what curl, docker, mysql and their like take
-    r"(?<![\w-])(?P<flag>--user|--proxy-user|--(?:src-|dest-)?creds|--cookie|--pass|-pass(?:in|out)|-[A-Za-z]{0,6}[uUpabwP])"
+    r"(?P<flag>-(?<![\w-]-)(?:-user|-proxy-user|-(?:src-|dest-)?creds|-cookie|-pass|pass(?:in|out)|[A-Za-z]{0,6}[uUpabwP]))"
     rf"(?P<gap>(?:{QUOTE})?+(?:\s*+[,=]\s*+|\s++)|(?<=[up]))"
 )
 _NO_PASSWORD = re.compile(r"[\d.:]+(?:/(?:tcp|udp))?|\w+=.*|[-/.~$<{].*", re.DOTALL)
@@ -176,7 +187,7 @@ def _redact_plain(text: str) -> str:
     if "cookie" in lowered:
         text = _COOKIE.sub(lambda match: match[0] if _is_empty(match["value"]) else f"{match['head']}{MARK}", text)
     text = _replace(text, _named_places(text))
-    text = _replace(text, _argument_places(text))
+    text = _replace(text, _argument_places(text, lowered))
     if any(scheme in lowered for scheme in SCHEMES):
         text = _SCHEME.sub(lambda match: f"{match['scheme']}{match['gap']}{MARK}", text)
     return without_tokens(text, lowered, MARK)
@@ -317,9 +328,11 @@ def _places_before_variables(text: str) -> Iterator[tuple[int, int, str]]:
             yield *found.span(part), MARK
 
 
-def _argument_places(text: str) -> Iterator[tuple[int, int, str]]:
+def _argument_places(text: str, lowered: str) -> Iterator[tuple[int, int, str]]:
     """Find credentials that are arguments of a command."""
-    for found in (*_SPOKEN.finditer(text), *_PIPED.finditer(text)):
+    spoken = _SPOKEN.finditer(text) if any(words in lowered for words in _BEFORE_SPOKEN) else ()
+    piped = _PIPED.finditer(text) if "--password-stdin" in lowered else ()
+    for found in (*spoken, *piped):
         if (value := value_at(text, found.end())) and not _is_empty(text[value[0] : value[1]]):
             yield value[0], value[1], MARK
     for found in _ARGUMENT.finditer(text):

@@ -14,6 +14,22 @@ def rules() -> tuple[tuple[tuple[str, ...], str], ...]:
     return tuple((tuple(rule["keywords"]), rule["pattern"]) for part in content.values() for rule in part)
 
 
+@cache
+def _keyword_set() -> tuple[Any, tuple[tuple[int, ...], ...]]:
+    """Return a set that finds the keywords in a text at once, and the rules of each."""
+    import re2
+
+    of_keyword: dict[str, list[int]] = {}
+    for number, (keywords, _) in enumerate(rules()):
+        for keyword in keywords:
+            of_keyword.setdefault(keyword, []).append(number)
+    found = re2.Set.SearchSet(latin_options())
+    for keyword in of_keyword:
+        found.Add(re2.escape(keyword).encode())
+    found.Compile()
+    return found, tuple(map(tuple, of_keyword.values()))
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> Any:
     import re2
@@ -32,12 +48,14 @@ def latin_options() -> Any:
 
 def without_tokens(text: str, lowered: str, mark: str) -> str:
     """Replace every token of a known form."""
-    for keywords, pattern in rules():
-        if any(keyword in lowered for keyword in keywords):
-            data, at, parts = text.encode("utf-8", "surrogatepass"), 0, []
-            for found in _compiled(pattern).finditer(data):
-                start, end = found.span(1 if found.re.groups and found[1] is not None else 0)
-                parts += [data[at:start], mark.encode()]
-                at = end
-            text = b"".join([*parts, data[at:]]).decode("utf-8", "surrogatepass") if parts else text
+    keywords, of_keyword = _keyword_set()
+    present = keywords.Match(lowered.encode("utf-8", "surrogatepass")) or ()
+    for number in sorted({rule for keyword in present for rule in of_keyword[keyword]}):
+        pattern = rules()[number][1]
+        data, at, parts = text.encode("utf-8", "surrogatepass"), 0, []
+        for found in _compiled(pattern).finditer(data):
+            start, end = found.span(1 if found.re.groups and found[1] is not None else 0)
+            parts += [data[at:start], mark.encode()]
+            at = end
+        text = b"".join([*parts, data[at:]]).decode("utf-8", "surrogatepass") if parts else text
     return text
