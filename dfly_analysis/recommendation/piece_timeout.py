@@ -24,9 +24,8 @@ _PROOFS = ("reqwest_body_timed_out", "write_piece_timed_out")
 _STREAM_FINDINGS = ("tokio_stream_elapsed", "scheduler_message_late", "parent_silent")
 _MIN_LAYER_BYTES = 64 * 2**20
 _LIMIT_FACTOR = 4.0
-_ESTIMATE_FACTOR = (
-    4.0  # of a step: the next run shows the tail that the distributions only extrapolate, and is fitted again
-)
+# Of a step: the next run shows the tail that the distributions only extrapolate, and is fitted again.
+_ESTIMATE_FACTOR = 3.0
 _ROOM = 1.2  # of a rule of thumb above the mean
 _COLLECTOR_S = 1800.0
 _WIDE = 4.0
