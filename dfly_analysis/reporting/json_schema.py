@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from typing import (
+    Annotated,
     Any,
     NotRequired,  # pydantic cannot read those of typing before Python 3.12
 )
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
 from dfly_analysis.comparison.proportions import Effect
@@ -49,7 +50,7 @@ class _Diagnose(_Result):
 
 class _Fit(TypedDict):
     name: str
-    law: str
+    model: Annotated[str, Field(alias="law")]
     params: list[Param]
     n: int
     n_censored: int

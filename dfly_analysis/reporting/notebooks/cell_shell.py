@@ -29,7 +29,7 @@ from dfly_analysis import batch_cache
 
 Output = dict[str, Any]
 _LAST_S = 10.0
-"""For a cell that was interrupted to end, and to remove its temporary files."""
+"""For a cell that was interrupted to end, and to remove its temporary files, before it is interrupted again."""
 _CONFIG = Config(HistoryManager={"enabled": False}, InteractiveShell={"colors": "nocolor", "cache_size": 0})
 _IMPORTED_AHEAD = (
     "config.resolve", "dataset.loader", "diagnosis", "models", "options", "recommendation.alerts", "reporting.plots", "reporting.report",
@@ -124,10 +124,9 @@ def _take(requests: BinaryIO, lines: Queue[bytes], busy: Event) -> None:
     for line in requests:
         lines.put(line)
     lines.put(b"")
-    if busy.is_set():
+    while busy.is_set():
         interrupt_main()
-    sleep(_LAST_S)
-    os._exit(1)
+        sleep(_LAST_S)
 
 
 def main() -> None:
