@@ -102,7 +102,7 @@ MORE = (
     "CONFIG SET requirepass {}",
     "HUAWEICLOUD_SDK_SK={}",
     "TENCENTCLOUD_SECRET_KEY={}",
-    '//registry.npmjs.org/:_password="{}"',
+    '//registry.npmjs.example/:_password="{}"',
     "openssl rsa -passin pass:{} -in k",
     "passphrase for key: {}",
     "Authorization: NTLM {}",
