@@ -3,7 +3,7 @@
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
-from dfly_analysis.diagnosis.source_rates import source_rates
+from dfly_analysis.diagnosis.source_rates import share_a_link, source_rates
 from dfly_analysis.diagnosis.time_parts import large_part, ratio_text
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
@@ -22,7 +22,7 @@ def check(dataset: Dataset) -> Finding:
     is_slow, is_late = rates.median_bps < SLOW_BPS, rates.late_share >= LATE_SHARE
     if found.share.value < MIN_SHARE or not (is_slow or is_late):
         return ABOUT.absent(message("{time}; {rate}", time=time, rate=rate))
-    if rates.is_shared and not is_late:
+    if not is_late and share_a_link(dataset):
         return ABOUT.absent(
             message(
                 "{time}; {rate}, the more pieces are in flight the less: the run is as quick as its link",
@@ -38,7 +38,7 @@ def check(dataset: Dataset) -> Finding:
                 share=format_share(rates.late_share),
             )
         )
-    elif not rates.is_shared:
+    else:
         facts.append(message("no matter how many pieces are in flight"))
     lines = "event_id IN ('source_round_started', 'piece_failed') AND peer_id IN (SELECT peer_id FROM task_time WHERE part = 'source')"
     tasks = failed_tasks(dataset, "peer_id IN (SELECT peer_id FROM task_time WHERE part = 'source')")

@@ -5,7 +5,7 @@ import pyarrow as pa
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
-from dfly_analysis.diagnosis.source_rates import source_rates
+from dfly_analysis.diagnosis.source_rates import share_a_link, source_rates
 from dfly_analysis.diagnosis.time_parts import ensure_task_time, large_part
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
@@ -17,15 +17,15 @@ MIN_S = 10.0
 _ACHIEVED = """
 CREATE OR REPLACE TEMP TABLE in_flight_of_tasks AS
 WITH begun AS (
-        SELECT peer_id, min(from_ns) AS first_ns, max(from_ns) AS last_ns FROM _timed_attempts WHERE flight IN ('source', 'retries') GROUP BY peer_id
+        SELECT task, min(from_ns) AS first_ns, max(from_ns) AS last_ns FROM _timed_attempts WHERE flight IN ('source', 'retries') GROUP BY task
     ),
     achieved AS (
-        SELECT peer_id, sum((source + retries) * (until_ns - from_ns)) / sum(until_ns - from_ns) AS requests, sum(until_ns - from_ns) / 1e9 AS seconds
-        FROM task_segments JOIN begun USING (peer_id) WHERE from_ns >= first_ns AND until_ns <= last_ns GROUP BY peer_id
+        SELECT task, sum((source + retries) * (until_ns - from_ns)) / sum(until_ns - from_ns) AS requests, sum(until_ns - from_ns) / 1e9 AS seconds
+        FROM _segments JOIN begun USING (task) WHERE from_ns >= first_ns AND until_ns <= last_ns GROUP BY task
     )
-SELECT peer_id, requests, seconds, possible FROM achieved JOIN tasks USING (peer_id)
+SELECT peer_id, requests, seconds, possible FROM achieved JOIN _timed USING (task) JOIN tasks USING (peer_id)
 JOIN possible_in_flight AS setting ON setting.role IS NOT DISTINCT FROM tasks.role AND setting.host IS NOT DISTINCT FROM tasks.host
-WHERE n_pieces >= 2 * possible AND outcome = 'ok'
+WHERE tasks.n_pieces >= 2 * possible AND tasks.outcome = 'ok'
 """
 """Requests in flight of each finished task with enough pieces, from its first piece until its last one began."""
 
@@ -57,14 +57,13 @@ def check(dataset: Dataset) -> Finding:
     )
     if seconds < MIN_S:
         return ABOUT.absent(achieved)
-    found, rates = large_part(dataset, ("source",)), source_rates(dataset)
     is_unused = requests < REACHED * possible
     is_low = (
         possible <= FEW
-        and found is not None
+        and (found := large_part(dataset, ("source",))) is not None
         and found.share.value >= MIN_SHARE
-        and rates is not None
-        and not rates.is_shared
+        and source_rates(dataset) is not None
+        and not share_a_link(dataset)
     )
     if not (is_unused or is_low):
         return ABOUT.absent(achieved)
