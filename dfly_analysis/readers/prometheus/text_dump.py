@@ -99,12 +99,15 @@ def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str 
 
 
 def versions_of(series: Iterable[Series]) -> tuple[tuple[str, str], ...]:
-    """Return component and release of each version gauge; a build that does not know its commit knows no release."""
+    """Return component and release of each version gauge.
+
+    A manager or scheduler that was built without its commit shows a default as its release; a client, built from a crate, its own.
+    """
     found = set()
     for name, labels in series:
         match, label_values = _VERSION.fullmatch(name), dict(labels)
         release = label_values.get("git_version", "").removeprefix("v")
-        if match and release and label_values.get("git_commit") != "unknown":
+        if match and release and (match[1] == "client" or label_values.get("git_commit") != "unknown"):
             found.add((match[1], f"v{release}"))
     return tuple(sorted(found))
 

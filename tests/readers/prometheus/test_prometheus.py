@@ -181,9 +181,11 @@ def test_of_several_files_of_one_process_the_newest_counts():
     assert set(paths) == {*list(texts)[1:], "x"}
 
 
-def test_a_build_without_commit_names_no_release():
-    """It would claim a version it does not have."""
-    assert prometheus.read_metrics(VERSION.replace("ecaf24d50", "unknown"), "m").versions == ()
+def test_a_server_without_commit_names_no_release():
+    """It shows a default; a client built from its crate knows its own."""
+    without_commit = VERSION.replace("ecaf24d50", "unknown")
+    assert prometheus.read_metrics(without_commit, "m").versions == (("client", "v1.5.1"),)
+    assert prometheus.read_metrics(without_commit.replace("_client_", "_scheduler_"), "m").versions == ()
 
 
 def test_secrets_in_labels_reach_no_row():
