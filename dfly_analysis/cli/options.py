@@ -128,7 +128,9 @@ class LocalPath(click.Path):
     """A path on this machine; an address would become a folder of that name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Refuse an address, and check the path."""
+        """Refuse an address and an empty text, and check the path."""
+        if not str(value):
+            self.fail("the path is empty", param, ctx)
         if "://" in str(value):
             self.fail(
                 f"{value!r} is an address: name a path on this machine (`load` alone writes to s3://)", param, ctx

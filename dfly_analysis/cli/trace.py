@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import command, load_dataset, options
+from dfly_analysis.cli.options import command, file_option, load_dataset, options
 from dfly_analysis.cli.output import message
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
@@ -16,10 +16,13 @@ from dfly_analysis.options import ReadingOptions, SettingsOptions
     "dfly-analysis trace logs/ jobs.json --format otlp -o spans.json",
 )
 @options(SettingsOptions, ReadingOptions, paths=True)
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File to write.")
+@file_option("-o", "--output", required=True, help="File to write.")
 @click.option("--format", "trace_format", type=click.Choice(["chrome", "otlp"]), default="chrome", show_default=True, help="Trace Event JSON for Perfetto, or OTLP JSON for Jaeger.")  # fmt: skip
 def trace(paths: tuple[str, ...], output: Path, trace_format: Any, **given: Any) -> None:
-    """Write jobs, tasks, waits and pieces as a trace for Perfetto or Jaeger."""
+    """Write tasks and pieces as a trace for Perfetto or Jaeger.
+
+    Jobs and the waits for a scheduler are spans too.
+    """
     from dfly_analysis.reporting.trace import write_trace
 
     dataset = load_dataset(paths, given)

@@ -267,7 +267,9 @@ def test_a_report_can_be_read_by_a_cluster(workers, tmp_path, monkeypatch):
 
     def noted(_notebook, parameters, output, **_more):
         asked.update(parameters)
-        output.joinpath("report.json").write_text('{"data_quality": {"problems": []}}', "utf-8")
+        shown = {"data_quality": {"problems": []}, "verdict": {"headline": ""}}
+        shown |= {"recommend": {"recommendations": []}, "diagnose": {"findings": []}}
+        output.joinpath("report.json").write_text(json.dumps(shown), "utf-8")
         return output / "report.html"
 
     monkeypatch.setattr("dfly_analysis.reporting.notebooks.run_notebook", noted)

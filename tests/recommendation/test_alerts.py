@@ -25,7 +25,9 @@ CASES = {"failing": failing_report, "no tasks": no_tasks_report}
 
 def predicted(report):
     """Return the report's prediction with a rate that an alert can stand on."""
-    return report.prediction and replace(report.prediction, then=None, now=dfly.Interval(0.05, 0.02, 0.125))
+    return report.prediction and replace(
+        report.prediction, pieces_then=None, pieces_now=dfly.Interval(0.05, 0.02, 0.125)
+    )
 
 
 @cache
@@ -79,7 +81,7 @@ def test_thresholds_are_those_of_the_model():
     report = failing_report()
     made = alerts_of(failing_report)
     assert made.values["failure_bound"] == "0.125"
-    wide = replace(report.prediction, then=dfly.Interval(0.04, 0.0, 0.9))
+    wide = replace(report.prediction, pieces_then=dfly.Interval(0.04, 0.0, 0.9))
     loose = Alerts.from_analysis(report.dataset, report.fits, report.advice, wide)
     assert loose.values["failure_bound"] == "0.04"
     assert "is uncertain" in loose.to_yaml()
@@ -117,7 +119,7 @@ def test_without_a_fit_the_rule_uses_the_requested_rate():
 def test_a_prediction_that_says_nothing_makes_no_alert():
     """Where the model does not rule out that most layers fail, no bound is written."""
     report = failing_report()
-    hopeless = replace(report.prediction, then=None, now=dfly.Interval(0.9, 0.8, 1.0))
+    hopeless = replace(report.prediction, pieces_then=None, pieces_now=dfly.Interval(0.9, 0.8, 1.0))
     made = Alerts.from_analysis(report.dataset, report.fits, report.advice, hopeless)
     assert any(
         one.name == "DragonflySeedFailuresAboveModel" and "follow the recommendations" in one.reason

@@ -37,7 +37,8 @@ def _lines() -> str:
     return f"""
         CREATE OR REPLACE TEMP TABLE scheduler_lines AS
         SELECT *, epoch_ns(time) AS ns, {listed} AS is_listed, {used} AS is_used, {failed} AS is_failed, {failed} AND {dead} AS is_dead, {mesh} AS is_mesh,
-            regexp_extract_all(left(message, 400), {quoted(of.address)}, 1) AS addresses
+            -- what follows a list is the request, with the client's own address
+            regexp_extract_all(CASE WHEN is_listed THEN regexp_extract(message, '[\\[{{][^\\]}}]*') ELSE left(message, 400) END, {quoted(of.address)}, 1) AS addresses
         FROM events WHERE component = 'client' AND message IS NOT NULL AND ({listed} OR {used} OR {failed} OR {mesh})
     """  # fmt: skip
 
