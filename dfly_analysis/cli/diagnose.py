@@ -46,7 +46,8 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     if output_format == "junit":
         click.echo(_junit(found))
     else:
-        print_result(diagnose_json(dataset, found), output_format, rows, lambda: _view(dataset, found, rows))
+        data = diagnose_json(dataset, found) if output_format in ("json", "yaml") else {}
+        print_result(data, output_format, rows, lambda: _view(dataset, found, rows))
     exit_on_severity(found.present(), fail_on)
     if not found.present():
         require_task(dataset, paths)

@@ -1,10 +1,10 @@
 """The loaded tables: relations of the engine, and DataFrames on first use."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.clock_offsets import ClockOffset
@@ -12,6 +12,9 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.run_separation import InputRun
 from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.schema import ALL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FAILED = "outcome IN ('failed', 'died')"
 """Condition on `tasks`: the task failed, or its process died."""
@@ -24,7 +27,7 @@ MIN_LAYER_BYTES = 64 * 1024
 _TABLES = {table.name: table for table in ALL}
 
 
-class _TableFrame(cached_property[pd.DataFrame]):
+class _TableFrame(cached_property["pd.DataFrame"]):
     """The table of the attribute's name as a DataFrame, fetched when it is first used."""
 
     def __init__(self, doc: str) -> None:

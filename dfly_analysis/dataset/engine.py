@@ -1,16 +1,17 @@
 """The engine: an embedded DuckDB with bounded memory over Arrow tables and Parquet parts."""
 
+from __future__ import annotations
+
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from dfly_analysis.dataset.parquet_schema import table_schema
@@ -18,6 +19,9 @@ from dfly_analysis.errors import TableError
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.schema import EVENTS, Table
 from dfly_analysis.workers import worker_count
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LIMIT_MIB, LARGEST_LIMIT_MIB = 192, 2048
 """What DuckDB may hold before it spills to the temporary folder, and before it gives up."""

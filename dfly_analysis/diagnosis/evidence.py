@@ -1,17 +1,20 @@
 """Evidence that people can check: lines with file and line number, and the times and hosts they concern."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import Evidence
 from dfly_analysis.messages import Message, format_list, message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_LINES = 6
 

@@ -1,11 +1,16 @@
 """Preheat jobs for the checks: which there are, and which of their blobs the seed clients have."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.messages import message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_JOB = message("the input contains no preheat job")
 BLOB = "coalesce(nullif(regexp_extract(url, 'sha256:[0-9a-f]{64}'), ''), url)"

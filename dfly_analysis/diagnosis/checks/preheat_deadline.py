@@ -1,6 +1,8 @@
 """A preheat job's deadline expired before its layers were done."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.catalog.releases import parse_version
@@ -11,6 +13,9 @@ from dfly_analysis.diagnosis.preheat_jobs import read_preheats
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.units import format_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = load_check("preheat_deadline")
 _WHOLE_IMAGE, _BY_REQUEST = parse_version("v2.3.1"), parse_version("v2.1.57")

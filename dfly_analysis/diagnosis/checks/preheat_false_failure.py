@@ -1,6 +1,8 @@
 """The manager reports FAILURE although every blob arrived: it stopped polling before the job was done."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
@@ -9,6 +11,9 @@ from dfly_analysis.diagnosis.preheat_jobs import NO_JOB, abandoned, false_failur
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, message
 from dfly_analysis.units import format_duration
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = load_check("preheat_false_failure")
 

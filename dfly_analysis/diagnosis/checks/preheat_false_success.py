@@ -1,6 +1,8 @@
 """The manager reports SUCCESS while blobs are missing."""
 
-import pandas as pd
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
@@ -9,6 +11,9 @@ from dfly_analysis.diagnosis.evidence import job_evidence
 from dfly_analysis.diagnosis.preheat_jobs import NO_JOB, missing_blobs, read_preheats, succeeded_urls
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, message
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ABOUT = load_check("preheat_false_success")
 
