@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import is_there
 from dfly_analysis.dataset.engine import Engine
-from dfly_analysis.readers.logs.event_schema import codes_and_texts, is_there, lengths_of, values_of
+from dfly_analysis.readers.logs.event_schema import codes_and_texts, lengths_of, values_of
 from dfly_analysis.sql_scripts import sql
 
 Copies = Mapping[str, Sequence[str]]

@@ -14,6 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.errors import TableError
 from dfly_analysis.readers.logs.event_schema import arrow_schema
@@ -195,8 +196,9 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if not pa.types.is_timestamp(kind):
-        return pa.array(values, kind)
-    return pa.array(np.array(values, "M8[ns]"), pa.timestamp("ns")).cast(kind)  # Arrow does not take moments one by one
+        return arrow_array(values, kind)
+    times = np.array(values, "M8[ns]")  # Arrow does not take moments one by one
+    return arrow_array(times.view(np.int64), pa.int64(), np.isnat(times)).view(pa.timestamp("ns")).cast(kind)
 
 
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:

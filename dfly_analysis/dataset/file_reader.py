@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.catalog.log_events import bulk_events
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.config.config_files import ConfigInput, is_configuration
@@ -217,7 +218,7 @@ class _FileReader:
         if self.options.records == "relevant":
             codes, events = codes_and_texts(table, "event_id")
             is_bulk: npt.NDArray[np.bool_] = np.array([*(event in bulk_events() for event in events), False])[codes]
-            at, kept = table.schema.get_field_index("message"), pa.array(np.arange(len(table)), mask=is_bulk)
+            at, kept = table.schema.get_field_index("message"), arrow_array(np.arange(len(table)), pa.int64(), is_bulk)
             table = table.set_column(at, "message", table.column(at).take(kept))
         self.sink(table)
 

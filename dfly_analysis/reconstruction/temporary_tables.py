@@ -6,6 +6,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array
+
 TEXT, WHOLE, NUMBER, FLAG = pa.string(), pa.int64(), pa.float64(), pa.bool_()
 
 
@@ -22,7 +24,7 @@ def insert_rows(
 ) -> None:
     """Append rows to a temporary table; it is created where there is none."""
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
-    arrays = [pa.array(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
+    arrays = [arrow_array(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
     connection.register("_rows", pa.table(arrays, names=list(types)))
     try:
         connection.execute(f"CREATE TEMP TABLE IF NOT EXISTS {name} AS FROM _rows LIMIT 0")

@@ -12,3 +12,12 @@ def test_diagnose_with_releases_imports_no_pydantic():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.splitlines()[-1] == "False"
     assert "v9" in done.stderr
+
+
+def test_diagnose_of_a_line_imports_no_pandas():
+    """Its tables stay in Arrow and DuckDB; frames, fits and checked options have libraries of their own."""
+    line = "2026-05-02T10:00:09.000000Z ERROR dragonfly-client/src/resource/task.rs:9: download piece finished: error decoding response body"
+    code = "import sys\nfrom dfly_analysis.cli import main\ntry:\n    main(['diagnose', '-'])\nfinally:\n    print(*({'pandas', 'scipy', 'pydantic', 'matplotlib'} & {*sys.modules}), sep=',')"
+    done = subprocess.run([sys.executable, "-c", code], input=line, capture_output=True, text=True, check=False)
+    assert "error_decoding_response_body" in done.stdout
+    assert not done.stdout.splitlines()[-1]

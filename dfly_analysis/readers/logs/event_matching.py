@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.catalog.error_signatures import cause_of, is_benign
 from dfly_analysis.catalog.log_events import bulk_events, name_event
 from dfly_analysis.catalog.regex_compiler import FIELDS, NUMBER_FIELDS, TEXT_FIELDS
@@ -53,7 +54,7 @@ def match_causes(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> Coded
     found = [cause_in(text) for text in texts]
     causes = list(dict.fromkeys(cause for cause in found if cause is not None))
     codes[rows] = np.array([-1 if cause is None else causes.index(cause) for cause in found], np.int32)[same]
-    return Coded(codes, pa.array(causes, pa.string()))
+    return Coded(codes, arrow_array(causes, pa.string()))
 
 
 @cache
@@ -63,7 +64,7 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
     place = {value: number for number, value in enumerate(values)}
     by_start = np.array([*(place[kind.id] for kind in kind_of_start()), -1], np.int32)
     is_rare = np.array([*(value not in bulk_events() for value in values), False])
-    return place, by_start, pa.array(values, pa.string()), is_rare
+    return place, by_start, arrow_array(values, pa.string()), is_rare
 
 
 def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
@@ -91,7 +92,7 @@ def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.String
             elif name in columns.unique:
                 mask = np.zeros(len(codes), np.bool_)
                 mask[rows] = [text is not None for text in given]
-                put = pa.array([text for text in given if text is not None], pa.string())
+                put = arrow_array([text for text in given if text is not None], pa.string())
                 unique[name] = pc.replace_with_mask(columns.unique[name], mask, put)
             elif name in TEXT_FIELDS:
                 texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
@@ -100,7 +101,7 @@ def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.String
 
 def _distinct(messages: pa.StringArray, rows: npt.NDArray[np.int64]) -> tuple[list[str], npt.NDArray[np.int32]]:
     """Return the different texts in some rows, and of each row its place among them."""
-    encoded = messages.take(pa.array(rows)).dictionary_encode()
+    encoded = messages.take(arrow_array(rows, pa.int64())).dictionary_encode()
     return encoded.dictionary.to_pylist(), codes_of(encoded)
 
 
@@ -115,4 +116,4 @@ def _put(column: Coded, rows: npt.NDArray[np.int64], texts: Sequence[str | None]
                 places[text] = len(values)
                 values.append(text)
             codes[row] = places[text]
-    return Coded(codes, pa.array(values, pa.string()))
+    return Coded(codes, arrow_array(values, pa.string()))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dfly_analysis.arrow_values import arrow_array, is_there, numpy_array
 from dfly_analysis.schema import EVENTS, INTEGER, TEXT, TIME
 
 DETAILS = (
@@ -29,25 +30,17 @@ class Coded(NamedTuple):
 
 def coded(codes: npt.NDArray[np.int32], values: pa.StringArray) -> pa.DictionaryArray:
     """Return texts that repeat; codes are places in the values, below 0 where there is none."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), values, safe=False)
+    return pa.DictionaryArray.from_arrays(arrow_array(codes, pa.int32(), codes < 0), values, safe=False)
 
 
 def values_of(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return whole numbers, or times in nanoseconds, as numpy has them; 0 where one is missing."""
-    whole = array.cast(pa.int64())
-    return np.asarray((whole.fill_null(0) if whole.null_count else whole).to_numpy(), np.int64)
-
-
-def is_there(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
-    """Return which of the values are not missing."""
-    if not array.null_count:
-        return np.ones(len(array), np.bool_)
-    return np.asarray(array.is_valid().to_numpy(zero_copy_only=False), np.bool_)
+    return numpy_array(array.cast(pa.int64()), 0)
 
 
 def codes_of(array: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     """Return the places in the dictionary, -1 where there is none."""
-    return np.asarray(array.indices.fill_null(-1).to_numpy(), np.int32)
+    return numpy_array(array.indices, -1)
 
 
 def codes_and_texts(table: pa.Table, name: str) -> tuple[npt.NDArray[np.int32], list[str]]:

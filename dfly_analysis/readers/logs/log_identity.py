@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_schema import arrow_schema, coded, codes_and_texts, codes_of
@@ -95,7 +96,7 @@ def _own_or_default(
 
 
 def _dictionary(places: npt.NDArray[np.int64], values: Sequence[str | None]) -> pa.DictionaryArray:
-    encoded = pa.array(values, pa.string()).dictionary_encode()
+    encoded = arrow_array(values, pa.string()).dictionary_encode()
     return coded(codes_of(encoded)[places], encoded.dictionary)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array, is_there
 from dfly_analysis.catalog.log_fields import LEVELS
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
@@ -25,7 +26,6 @@ from dfly_analysis.readers.logs.event_schema import (
     arrow_schema,
     coded,
     is_relevant,
-    is_there,
     values_of,
 )
 from dfly_analysis.readers.logs.native_parser import Columns
@@ -69,14 +69,14 @@ def parse_block(
         _count_native(columns.lines, main, counts, files)
         table = _table_of_columns(block.data, columns, tz if main.zone == "given" else "UTC", counts[0])
         if relevant_only and not (kept := is_relevant(table)).all():  # the native reader looks at how messages begin
-            table = table.filter(pa.array(kept))
+            table = table.filter(arrow_array(kept, pa.bool_()))
         if rows:
             table = pa.concat_tables([table, _table_of_rows(rows, tz, counts[0], relevant_only=relevant_only)])
-            table = table.take(pa.array(np.argsort(values_of(table.column("log_line")), kind="stable")))
+            table = table.take(arrow_array(np.argsort(values_of(table.column("log_line")), kind="stable"), pa.int64()))
     place = values_of(table.column("log_line"))
     lines = block.line_numbers[place] if block.line_numbers is not None else place + block.first_line
     at = table.schema.get_field_index("log_line")
-    return table.set_column(at, "log_line", pa.array(lines, pa.int64())), counts
+    return table.set_column(at, "log_line", arrow_array(lines, pa.int64())), counts
 
 
 def _read_rows(
@@ -115,7 +115,7 @@ def _table_of_rows(rows: list[dict[str, Any]], tz: str, counts: Counts, *, relev
     counts.reach(_span(np.where(is_there(times), values_of(times), NO_TIME)))
     at = _schema().get_field_index("time")
     table = pa.Table.from_pylist(rows, schema=_schema().remove(at)).add_column(at, _schema().field(at), times)
-    return table.filter(pa.array(is_relevant(table))) if relevant_only else table
+    return table.filter(arrow_array(is_relevant(table), pa.bool_())) if relevant_only else table
 
 
 def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) -> pa.Table:
@@ -126,17 +126,17 @@ def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) 
         counts.reach(_span(local_to_utc(np.array(columns.span_ns), zone)))
     is_bad, (event_texts, event_unique, is_rare) = _IS_BAD[columns.level], name_events(columns)
     texts = columns.texts | event_texts | {
-        "level": Coded(columns.level.astype(np.int32), pa.array(LEVELS)),
+        "level": Coded(columns.level.astype(np.int32), arrow_array(LEVELS, pa.string())),
         "signature": match_causes(columns.message, np.flatnonzero(is_bad)),
     }  # fmt: skip
     numbers = {name: getattr(columns, name) for name in ("piece_number", "size_bytes", "piece_bytes")}
     arrays: dict[str, pa.Array] = {
-        "time": pa.array(times, pa.int64(), mask=times == NO_TIME).view(_schema().field("time").type),
-        "log_line": pa.array(columns.line.astype(np.int64)),
+        "time": arrow_array(times, pa.int64(), times == NO_TIME).view(_schema().field("time").type),
+        "log_line": arrow_array(columns.line, pa.int64()),
         "message": columns.message,
         "text": _texts(data, columns, is_bad | is_rare),
-        **{name: pa.array(values.copy(), pa.int64(), mask=values < 0) for name, values in numbers.items()},
-        **{name: coded(own.codes.copy(), own.values) for name, own in texts.items()},
+        **{name: arrow_array(values, pa.int64(), values < 0) for name, values in numbers.items()},
+        **{name: coded(own.codes, own.values) for name, own in texts.items()},
         **(columns.unique | event_unique),
     }
     return pa.Table.from_arrays([arrays[name] for name in _schema().names], schema=_schema())
@@ -161,7 +161,7 @@ def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     if has_zone == {True} or (has_zone == {False} and tz == "UTC"):
         with suppress(pa.ArrowInvalid):  # pandas reads more forms, but takes milliseconds for a few texts
             own = pa.timestamp("ns", "UTC" if has_zone == {True} else None)
-            times = pa.array(texts, pa.string()).cast(own).cast(pa.timestamp("ns", "UTC"))
+            times = arrow_array(texts, pa.string()).cast(own).cast(pa.timestamp("ns", "UTC"))
             if values_of(times).min() >= 0 and values_of(times).max() < _END_NS:
                 return times
     import pandas as pd

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array, is_there
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
 from dfly_analysis.readers.logs.blocks import Counts, LineBlock
 from dfly_analysis.readers.logs.envelopes import find_envelope
-from dfly_analysis.readers.logs.event_schema import is_there, values_of
+from dfly_analysis.readers.logs.event_schema import values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
@@ -69,7 +70,7 @@ def parse_small_logs(
     at = table.schema.get_field_index("log_line")
     line = values_of(table.column(at))
     file = np.searchsorted(starts.line, line, side="right") - 1
-    table = table.set_column(at, "log_line", pa.array(line - starts.line[file] + 1))
+    table = table.set_column(at, "log_line", arrow_array(line - starts.line[file] + 1, pa.int64()))
     addresses = [log.address for log in logs]
     writers = find_writers(table, addresses, log_format, file)
     for own, span in zip(counts, _spans(table, file, logs, log_format, tz), strict=True):
