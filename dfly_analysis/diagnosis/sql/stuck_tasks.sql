@@ -17,17 +17,15 @@ WITH usual AS (
         WHERE task.started IS NOT NULL AND task.peer_id IS NOT NULL AND task.outcome <> 'died' AND NOT coalesce(is_partial, false)
             AND (task.outcome <> 'ok' OR coalesce(finished, 0) >= 0.5 * task.n_pieces)
     ),
+    numbered AS MATERIALIZED (SELECT row_number() OVER () AS number, * FROM known),
     marks AS (
-        SELECT peer_id, start_ns AS ns FROM known UNION ALL SELECT peer_id, end_ns FROM known
-        UNION ALL SELECT peer_id, epoch_ns(ended) FROM pieces SEMI JOIN known USING (peer_id) WHERE ended IS NOT NULL
+        SELECT number, start_ns AS ns FROM numbered WHERE end_ns >= start_ns UNION ALL SELECT number, end_ns FROM numbered WHERE end_ns >= start_ns
+        UNION ALL SELECT number, epoch_ns(pieces.ended) FROM pieces JOIN numbered USING (peer_id) WHERE epoch_ns(pieces.ended) BETWEEN start_ns AND end_ns
     ),
-    gaps AS (
-        SELECT peer_id, ns AS until_ns, lag(ns) OVER turns AS from_ns FROM marks JOIN known USING (peer_id) WHERE ns BETWEEN start_ns AND end_ns
-        WINDOW turns AS (PARTITION BY peer_id ORDER BY ns)
-    ),
+    gaps AS (SELECT number, ns AS until_ns, lag(ns) OVER turns AS from_ns, lag(number) OVER turns AS before FROM marks WINDOW turns AS (ORDER BY number, ns)),
     longest AS (
-        SELECT peer_id, arg_max(from_ns, until_ns - from_ns) AS from_ns, arg_max(until_ns, until_ns - from_ns) AS until_ns FROM gaps
-        WHERE from_ns IS NOT NULL GROUP BY peer_id
+        SELECT number, arg_max(from_ns, until_ns - from_ns) AS from_ns, arg_max(until_ns, until_ns - from_ns) AS until_ns FROM gaps
+        WHERE number = before GROUP BY number
     )
-SELECT known.*, from_ns, until_ns, (until_ns - from_ns) / 1e9 AS wait_s, greatest($MIN_S, $TIMES * piece_s) AS limit_s
-FROM known JOIN longest USING (peer_id)
+SELECT numbered.* EXCLUDE (number), from_ns, until_ns, (until_ns - from_ns) / 1e9 AS wait_s, greatest($MIN_S, $TIMES * piece_s) AS limit_s
+FROM numbered JOIN longest USING (number)

@@ -59,8 +59,8 @@ WITH gaps AS (SELECT task, host, from_ns, until_ns, step FROM _segments JOIN _ti
         UNION ALL SELECT host, until_ns, 1, NULL, NULL, NULL, NULL FROM gaps
         UNION ALL SELECT host, (from_ns + until_ns) // 2, 0, task, from_ns, until_ns, step FROM gaps
     )
-SELECT task, from_ns, until_ns, step, CASE WHEN host IS NOT NULL THEN sum(delta) OVER (ROWS UNBOUNDED PRECEDING) END AS busy
-FROM (FROM moments ORDER BY host, ns, task NULLS FIRST) QUALIFY task IS NOT NULL;
+SELECT task, from_ns, until_ns, step, CASE WHEN host IS NOT NULL THEN sum(delta) OVER (ORDER BY host, ns, task NULLS FIRST ROWS UNBOUNDED PRECEDING) END AS busy
+FROM moments QUALIFY task IS NOT NULL;
 
 CREATE OR REPLACE TEMP TABLE task_time AS
 WITH known AS (
