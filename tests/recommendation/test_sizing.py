@@ -27,6 +27,7 @@ from dfly_analysis.recommendation import make_context, recommend
 from dfly_analysis.recommendation.compression import break_even_bps
 from dfly_analysis.recommendation.concurrency import slowed
 from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.storage import HIGH, LOW
 from dfly_analysis.schema import PIECES, PODS, RUNS, TASKS
 from dfly_analysis.units import parse_duration, parse_size
 
@@ -246,9 +247,11 @@ def nested(entries):
 
 
 def followed(dataset, advice: Advice):
-    """Return the dataset with the advice applied to its values."""
+    """Return the dataset with the advice applied to its values; with its first value a run gets a chart's thresholds too, unless it says its own."""
     settings = dataset.settings
-    values = {**settings.user.entries, **Overlay.from_advice(advice).paths}
+    own = {key: settings.get(key, "seedClient") for key in (HIGH, LOW)}
+    kept = {f"seedClient.config.{key}": one.value for key, one in own.items() if one.layer == "binary"}
+    values = {**kept, **settings.user.entries, **Overlay.from_advice(advice).paths}
     return dataset.with_settings(Settings.resolve(values, chart=settings.chart, client=settings.versions["seedClient"]))
 
 
