@@ -113,9 +113,18 @@ def _schema() -> pa.Schema:
 def _table_of_rows(rows: list[dict[str, Any]], tz: str, counts: Counts, *, relevant_only: bool) -> pa.Table:
     times = as_times([row.pop("time") for row in rows], tz)
     counts.reach(_span(np.where(is_there(times), values_of(times), NO_TIME)))
-    at = _schema().get_field_index("time")
-    table = pa.Table.from_pylist(rows, schema=_schema().remove(at)).add_column(at, _schema().field(at), times)
+    columns = [
+        times if field.name == "time" else _column([row.get(field.name) for row in rows], field.type)
+        for field in _schema()
+    ]
+    table = pa.Table.from_arrays(columns, schema=_schema())
     return table.filter(arrow_array(is_relevant(table), pa.bool_())) if relevant_only else table
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_dictionary(kind):
+        return arrow_array(values, pa.string()).dictionary_encode()
+    return arrow_array(values, kind)
 
 
 def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) -> pa.Table:
