@@ -92,3 +92,7 @@ WITH known AS (
     )
 SELECT peer_id, role, host, outcome, part, seconds
 FROM (SELECT task, part, sum(seconds) AS seconds FROM (FROM shared WHERE seconds > 0 UNION ALL BY NAME FROM waits) GROUP BY task, part) JOIN _timed USING (task);
+
+DROP TABLE _moments;
+DROP TABLE _gaps;
+DROP TABLE _task_sums;
