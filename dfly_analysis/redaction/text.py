@@ -330,9 +330,9 @@ def _places_before_variables(text: str) -> Iterator[tuple[int, int, str]]:
 
 def _argument_places(text: str, lowered: str) -> Iterator[tuple[int, int, str]]:
     """Find credentials that are arguments of a command."""
-    spoken = _SPOKEN.finditer(text) if any(words in lowered for words in _BEFORE_SPOKEN) else ()
+    phrases = _SPOKEN.finditer(text) if any(words in lowered for words in _BEFORE_SPOKEN) else ()
     piped = _PIPED.finditer(text) if "--password-stdin" in lowered else ()
-    for found in (*spoken, *piped):
+    for found in (*phrases, *piped):
         if (value := value_at(text, found.end())) and not _is_empty(text[value[0] : value[1]]):
             yield value[0], value[1], MARK
     for found in _ARGUMENT.finditer(text):
