@@ -34,6 +34,9 @@ def check(dataset: Dataset) -> Finding:
         plural("{n} log repeats records of others, which count once: {logs}", "{n} logs repeat records of others, which count once: {logs}", len(dataset.copies), logs=format_list(dataset.copies, 3))
     ] if dataset.copies else []  # fmt: skip
     if not mixed and not copies:
+        ((logged,),) = dataset.rows("SELECT EXISTS (FROM events) OR EXISTS (FROM tasks)")
+        if not logged:
+            return ABOUT.unknown(message("no task is logged"))
         return ABOUT.absent(message("all logs may be of one run"))
     return ABOUT.present("low" if mixed else "info", *mixed, *copies, count=len(mixed) + len(copies), tasks=0)
 
