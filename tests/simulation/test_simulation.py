@@ -262,7 +262,7 @@ def test_missing_inputs_are_named(slow):
         ("download.pieceTimeout=fast", "not a duration"),
         ("download.pieceTimeout=0s", "out of range"),
         ("download.concurrentPieceCount=0", "out of range"),
-        ("download.concurrentPieceCount=many", "a whole number"),
+        ("download.concurrentPieceCount=many", "not a non-negative integer"),
         ("proxy.disableBackToSource=perhaps", "true or false"),
     ],
 )
