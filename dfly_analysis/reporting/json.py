@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dfly_analysis.recommendation.recommendations import Advice
 
 SCHEMA_VERSION = 1
+_DIGITS = 12
+"""Significant digits of a number: threads add up in any order, which moves the sixteenth."""
 
 
 def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
@@ -141,5 +143,5 @@ def plain_json(value: Any) -> Any:
     if type(value).__name__ in {"NAType", "NaTType"} or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if value is None or isinstance(value, str | bool | int | float):
-        return value
+        return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
