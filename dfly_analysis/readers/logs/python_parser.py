@@ -188,6 +188,13 @@ def read_rows(
     return rows
 
 
+def record_time(line: str, main: LogFormat) -> str | None:
+    """Return the time of the record that a line begins, as it is written; None where it begins none."""
+    found = match_head(_without_control(line), main)
+    record = READERS[found[0].grammar](found[1], []) if found else None
+    return record.time if record else None
+
+
 def _without_control(line: str) -> str:
     """Return a line without colours, carriage return and NUL, which few lines have."""
     if "\x1b" in line or line[:1] == "[":

@@ -12,14 +12,14 @@ import pyarrow as pa
 from dfly_analysis.arrow_values import arrow_array, is_there
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
-from dfly_analysis.readers.logs.blocks import Counts, LineBlock
+from dfly_analysis.readers.logs.blocks import LineBlock
 from dfly_analysis.readers.logs.envelopes import find_envelope
 from dfly_analysis.readers.logs.event_schema import values_of
 from dfly_analysis.readers.logs.format_detection import match_head
 from dfly_analysis.readers.logs.log_identity import add_writers, coverage_row, find_writers
 from dfly_analysis.readers.logs.native_parser import count_lines
 from dfly_analysis.readers.logs.parse_block import FileStarts, as_times, parse_block
-from dfly_analysis.readers.logs.python_parser import read_rows
+from dfly_analysis.readers.logs.python_parser import record_time
 
 LARGEST_BYTES = 4 << 20  # of a log that is parsed together with others
 _SAMPLED_LINES = 12
@@ -96,7 +96,8 @@ def _spans(
 def _edge_times(data: bytes, log_format: LogFormat) -> Iterator[str]:
     """Yield the times of the first and the last record as they are written."""
     for lines in (BytesIO(data), _from_last(data)):
-        yield next(filter(None, (_record_time(line, log_format) for line in lines)), "")
+        texts = (line.decode("utf-8", "replace").removesuffix("\n") for line in lines)
+        yield next(filter(None, (record_time(text, log_format) for text in texts)), "")
 
 
 def _from_last(data: bytes) -> Iterator[bytes]:
@@ -105,11 +106,6 @@ def _from_last(data: bytes) -> Iterator[bytes]:
         start = data.rfind(b"\n", 0, end - 1) + 1
         yield data[start:end]
         end = start
-
-
-def _record_time(line: bytes, log_format: LogFormat) -> str | None:
-    rows = read_rows([line.decode("utf-8", "replace").removesuffix("\n")], 1, log_format, Counts())
-    return rows[0]["time"] if rows else None
 
 
 def _time_of(match: re.Match[str]) -> str:
