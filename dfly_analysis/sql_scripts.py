@@ -13,10 +13,15 @@ def read_script(package: str, name: str) -> str:
 
 def sql(package: str, name: str, **values: object) -> str:
     """Return a script with a value for each ``$NAME``; several texts are a list in parentheses."""
-    lists = {key: quoted(value) for key, value in values.items() if isinstance(value, tuple | frozenset)}
+    lists = {key: text_list(value) for key, value in values.items() if isinstance(value, tuple | frozenset)}
     return Template(read_script(package, name)).substitute(values | lists)
 
 
-def quoted(texts: tuple[str, ...] | frozenset[str]) -> str:
+def text_literal(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def text_list(texts: tuple[str, ...] | frozenset[str]) -> str:
     """Return texts as an SQL list in parentheses."""
-    return "(" + ", ".join(f"'{text}'" for text in sorted(texts)) + ")"
+    return f"({', '.join(map(text_literal, sorted(texts)))})"

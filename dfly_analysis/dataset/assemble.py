@@ -14,7 +14,7 @@ from dfly_analysis.dataset.clock_offsets import correct_clocks
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
 from dfly_analysis.dataset.dataset import Dataset
 from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, with_notes
-from dfly_analysis.dataset.engine import Engine, quoted
+from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.dataset.run_separation import InputRun, result_of_run, separate_runs
@@ -24,6 +24,7 @@ from dfly_analysis.io.file_names import path_key
 from dfly_analysis.readers import jobs, pods, prometheus
 from dfly_analysis.reconstruction import Terminations
 from dfly_analysis.schema import COVERAGE, JOBS, PIECES, PODS, RUNS, TASKS
+from dfly_analysis.sql_scripts import text_literal
 
 _STEPS = re.compile("[/!]")
 _RECONSTRUCTED = (PIECES.name, TASKS.name, JOBS.name)
@@ -79,7 +80,7 @@ def _assemble_runs(
     select = "SELECT * EXCLUDE (run) FROM events_of_runs"
     settings: list[Settings] = []
     for place, run in enumerate((None, *runs)):  # none: what no run could be told of
-        name = "NULL" if run is None else quoted(run.name)
+        name = "NULL" if run is None else text_literal(run.name)
         engine.execute(f"CREATE OR REPLACE VIEW events AS {select} WHERE run IS NOT DISTINCT FROM {name}")
         part = result_of_run(result, run, runs)
         settings.append(infer_settings(given, engine, part))

@@ -19,6 +19,7 @@ from dfly_analysis.dataset.parquet_schema import table_schema
 from dfly_analysis.errors import TableError
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 from dfly_analysis.schema import EVENTS, Table
+from dfly_analysis.sql_scripts import text_literal
 from dfly_analysis.workers import worker_count
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ class Engine:
         self.add_arrow("events_in_memory", pa.concat_tables([pa.Table.from_batches([], arrow_schema()), *tables]))
         query = "SELECT * FROM events_in_memory"
         if parts:
-            names = ", ".join(quoted(str(path)) for path in parts)
+            names = ", ".join(text_literal(str(path)) for path in parts)
             query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
         self.execute(f"CREATE VIEW events AS {query}")
         rows = [
@@ -204,8 +205,3 @@ def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:
     while connections:
         connections.pop().close()
-
-
-def quoted(text: str) -> str:
-    """Return a text as a literal of SQL."""
-    return "'" + text.replace("'", "''") + "'"

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dfly_analysis.dataset.clock_offsets import ClockOffset
-from dfly_analysis.dataset.engine import Engine, quoted
+from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import package_hash
 from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
+from dfly_analysis.sql_scripts import text_literal
 
 METADATA_KEY = b"dfly_analysis.reconstruction"
 REST_PART = "part-rest.parquet"
@@ -57,8 +58,8 @@ def use_stored_tables(
     keys = {_stored_key(pieces), _stored_key(tasks)}
     if None in keys or keys != {reconstruction_key(engine, parts, timeouts, terminations, clocks)}:
         return False
-    engine.execute(f"CREATE VIEW pieces AS SELECT * FROM read_parquet({quoted(str(pieces))})")
-    engine.execute(f"CREATE TABLE tasks AS SELECT * FROM read_parquet({quoted(str(tasks))})")
+    engine.execute(f"CREATE VIEW pieces AS SELECT * FROM read_parquet({text_literal(str(pieces))})")
+    engine.execute(f"CREATE TABLE tasks AS SELECT * FROM read_parquet({text_literal(str(tasks))})")
     return True
 
 

@@ -3,7 +3,7 @@
 from dfly_analysis import sql_scripts
 from dfly_analysis.catalog.log_events import ERROR_LEVELS, EVERYWHERE
 from dfly_analysis.catalog.log_events import VERDICTS as _VERDICTS
-from dfly_analysis.sql_scripts import quoted
+from dfly_analysis.sql_scripts import text_list
 
 STARTED = "piece_started"
 ENDS = ("piece_finished", "piece_report_closed")
@@ -39,9 +39,9 @@ EARLY_NS = 2_000_000_000
 """Kubernetes reports whole seconds."""
 OPEN_ORDER, REPORT_ORDER, INFERRED_ORDER = 1 << 42, 1 << 40, 1 << 41
 """Attempts of a peer at a piece that began in the same moment: by their ends, then reported, then inferred, then open ones."""
-NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {quoted(EVERYWHERE)}
-    OR (peer_id IS NOT NULL AND level IN {quoted(ERROR_LEVELS)}))"""
-ACTING = f"writer = {CLIENT} AND event IN {quoted(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
+NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {text_list(EVERYWHERE)}
+    OR (peer_id IS NOT NULL AND level IN {text_list(ERROR_LEVELS)}))"""
+ACTING = f"writer = {CLIENT} AND event IN {text_list(PIECE_EVENTS)} AND peer IS NOT NULL AND number IS NOT NULL AND place IS NOT NULL"
 OWN_ERROR = f"writer = {CLIENT} AND is_error AND NOT coalesce(is_report_closed, false)"
 TEXT_RANK = "CASE event " + " ".join(f"WHEN '{name}' THEN {rank}" for rank, name in enumerate(FAILURE_TEXTS)) + " END"
 PREHEAT_RANK = FAILURE_TEXTS.index("preheat_failed")

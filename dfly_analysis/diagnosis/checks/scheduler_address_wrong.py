@@ -2,11 +2,11 @@
 
 from dfly_analysis.catalog.scheduler_addresses import scheduler_address_patterns
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.dataset.engine import quoted
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
+from dfly_analysis.sql_scripts import text_literal
 
 ABOUT = load_check("scheduler_address_wrong")
 _MIN_FAILURES, _MIN_S, _SETTLING_S = 3, 60.0, 30.0
@@ -32,13 +32,14 @@ def check(dataset: Dataset) -> Finding:
 def _lines() -> str:
     of = scheduler_address_patterns()
     listed, used, failed, dead, mesh = (
-        f"regexp_matches(message, {quoted(text.strip())})" for text in (of.listed, of.used, of.failed, of.dead, of.mesh)
+        f"regexp_matches(message, {text_literal(text.strip())})"
+        for text in (of.listed, of.used, of.failed, of.dead, of.mesh)
     )
     return f"""
         CREATE OR REPLACE TEMP TABLE scheduler_lines AS
         SELECT *, epoch_ns(time) AS ns, {listed} AS is_listed, {used} AS is_used, {failed} AS is_failed, {failed} AND {dead} AS is_dead, {mesh} AS is_mesh,
             -- what follows a list is the request, with the client's own address
-            regexp_extract_all(CASE WHEN is_listed THEN regexp_extract(message, '[\\[{{][^\\]}}]*') ELSE left(message, 400) END, {quoted(of.address)}, 1) AS addresses
+            regexp_extract_all(CASE WHEN is_listed THEN regexp_extract(message, '[\\[{{][^\\]}}]*') ELSE left(message, 400) END, {text_literal(of.address)}, 1) AS addresses
         FROM events WHERE component = 'client' AND message IS NOT NULL AND ({listed} OR {used} OR {failed} OR {mesh})
     """  # fmt: skip
 
