@@ -15,7 +15,7 @@ ARGUMENTS = {
     "diagnose": [["diagnose", "{run}"]],
     "fit": [["fit", "{run}"]],
     "recommend": [["recommend", "{run}"]],
-    "whatif": [["whatif", "{run}", "--set", "download.pieceTimeout=60s"], ["whatif", "{values}", "--set", "download.pieceTimeout=60s"]],
+    "whatif": [["whatif", "{run}", "--set", "download.pieceTimeout=60s"]],
     "compare": [["compare", "{run}", "{run}"]],
     "check-config": [["check-config", "{values}", "--chart", "1.7.4"]],
     "inspect": [["inspect", "{run}"]],
@@ -38,11 +38,8 @@ def test_the_json_of_a_command_obeys_its_schema(name, arguments, run, tmp_path):
     values = tmp_path / "values.yaml"
     values.write_text(CONFIGURATION, "utf-8")
     done = invoke(*(one.format(run=run, values=values) for one in arguments), "--format", "json")
-    if done.exit_code == 0:
-        Draft202012Validator(json_schema(name)).validate(json.loads(done.stdout))
-    else:
-        assert done.exit_code in (3, 4), done.stderr
-        assert "{values}" in arguments
+    assert done.exit_code == 0, done.stderr
+    Draft202012Validator(json_schema(name)).validate(json.loads(done.stdout))
 
 
 def test_report_json_obeys_its_schema(run, tmp_path):
