@@ -15,7 +15,7 @@ from dfly_analysis.quantities import NOTHING, figure, interval_text, known_value
 from dfly_analysis.recommendation.alerts import Alerts
 from dfly_analysis.recommendation.manifest import Layer, Manifest
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan, plan_preheat
-from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import DetailsView, Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import BASES, CONFIDENCES, ROLES, TOPICS
@@ -36,6 +36,13 @@ class AdviceView(View):
     advice: Advice
     overlay: str | None
     most: ClassVar[int] = 4
+
+    @property
+    def by_effect(self) -> tuple[list[Recommendation], list[Recommendation]]:
+        """The proposals to show and those to fold: those that do not act on the main cause, where others do."""
+        proposed = list(self.advice.recommendations)
+        main = [one for one in proposed if one.addresses_primary_cause]
+        return (main, [one for one in proposed if not one.addresses_primary_cause]) if main else (proposed, [])
 
 
 def sizing_of(advice: Advice) -> MultiInputView:

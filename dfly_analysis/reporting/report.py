@@ -270,9 +270,10 @@ class Report:
 
     def manifest(self) -> dict[str, Any]:
         """Return what the report was made of, and the numbers that have to come out again."""
+        shown = self.verdict
         verdict = {
-            "tasks": self.verdict.n_tasks,
-            "failed": self.verdict.n_failed,
+            "tasks": shown.n_tasks,
+            "failed": shown.n_failed,
             "primary_cause": self.findings.primary_cause,
             "causes": {share.cause: share.tasks for share in self.findings.causes if share.tasks},
             "settings": {f"{item.role} {item.key}": item.proposed for item in self.advice.recommendations},

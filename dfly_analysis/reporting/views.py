@@ -133,7 +133,9 @@ def parameters_of(parameters: Mapping[str, Any]) -> TableView:
 def jobs_of(dataset: Dataset) -> MultiInputView | TableView:
     """Show the state of preheat jobs against the layers that arrived: jobs that claim too much first, all of them folded."""
     headings = Heading.row("Job", "State", "Scope", "Blobs", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
-    n, n_false = dataset.rows(f"SELECT count(*), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs")[0]
+    n, n_success, n_false = dataset.rows(
+        f"SELECT count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs"
+    )[0]
     if not n:
         return TableView(headings, (), empty=message("The input holds no preheat jobs of the Manager."))
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
@@ -149,7 +151,8 @@ def jobs_of(dataset: Dataset) -> MultiInputView | TableView:
     notes = [message("Only the first {shown} of {n:,} jobs are listed.", shown=MAX_ROWS, n=n)] if n > MAX_ROWS else []
     listed = DetailsView(plural("{n} job", "{n} jobs", n), TableView(headings, tuple(rows), notes=tuple(notes)))
     if not n_false:
-        return MultiInputView((Listing("", (message("Every job that reports SUCCESS has all its blobs."),)), listed))
+        text = plural("{n} of {total:,} jobs reports SUCCESS, and no blob of it is missing.", "{n} of {total:,} jobs report SUCCESS, and no blob of them is missing.", n_success, total=n)  # fmt: skip
+        return MultiInputView((Listing("", (text if n_success else message("No job reports SUCCESS."),)), listed))
     note = plural("{n} of {total:,} jobs has state SUCCESS although blobs are missing.", "{n} of {total:,} jobs have state SUCCESS although blobs are missing.", n_false, total=n)  # fmt: skip
     false = [row for row, job in zip(rows, jobs.itertuples(), strict=True) if job.contradicted][:MAX_FALSE]
     return MultiInputView((TableView(headings, tuple(false), notes=(note,)), listed))

@@ -42,7 +42,7 @@ def draw_failure_rates(
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel=message("piece timeout"), ylabel=message("failure rate of a layer"))  # fmt: skip
         style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
         style.log_axis(axes.yaxis, style.SHARE_TICKS, format_share, bottom, 1.1)
-        axes.legend(loc="best")
+        axes.legend(loc="lower left")
         return style.finish(
             canvas,
             len(grid),
