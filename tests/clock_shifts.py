@@ -1,19 +1,18 @@
 """Runs as hosts with wrong clocks log them: the times in their logs are moved."""
 
 import re
-import tarfile
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from tests.unpacking import unpack
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d")
 
 
 def write_shifted(archive: Path, folder: Path, seconds: Mapping[str, float], since: str = "") -> Path:
     """Unpack a run, and move the times in the logs of some hosts by whole seconds; those before `since` (ISO) stay."""
-    with tarfile.open(archive) as run:
-        run.extractall(folder, filter="data")
-    for path in folder.rglob("*.log"):
+    for path in unpack(archive, folder).rglob("*.log"):
         for host in seconds.keys() & set(path.parts):
             path.write_text(shift_times(path.read_text("utf-8"), seconds[host], since), "utf-8")
     return folder

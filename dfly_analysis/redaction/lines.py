@@ -21,14 +21,14 @@ _ENDS, _TAIL = frozenset(":=|>-+\\["), 120
 _LAST_NAME = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
 )
-_STRING = re.compile(r'(?<!\\)"(?:[^"\\]|\\.)*+"')
+_STRING = re.compile(r'(?<!\\)"(?>(?:[^"\\]|\\.)*)"')
 _MOST_DEEP = 4
 _KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(
     r"\s*(?:-\s+)?[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?(?P<name>[\w.-]+)[\"']?,?\s*$", re.IGNORECASE
 )
 _VALUE_FIELD = re.compile(r"(?P<head>\s*(?:-\s+)?[\"']?values?[\"']?\s*[:=]\s*)(?P<value>.*)$", re.IGNORECASE)
-_CONTINUED = re.compile(r"(?P<indent>[\s>|]*+)(?P<dash>-\s++)?+(?P<quote>\\*+[\"']?)(?P<value>.*)$")
+_CONTINUED = re.compile(r"(?P<indent>[\s>|]*+)(?>(?P<dash>-\s++)?)(?P<quote>\\*+[\"']?)(?P<value>.*)$")
 
 
 class LineRedactor:

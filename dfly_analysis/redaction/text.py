@@ -54,7 +54,7 @@ def _screen() -> Any:
 _NAMED = re.compile(  # an identifier and what separates it from its value
     rf"(?<![\w.-])(?P<name>[\w.-]++)(?P<close>{CLOSE}|)(?:"
     r"(?P<sep>\s*+(?::=|=>|==?|[:：]|(?<=\s)\|(?=\s))\s*+)"
-    r"|(?P<comma>\s*+,\s*+)|(?P<tag>>)|(?P<space>[ \t]++(?:(?:is|was)[ \t]++)?+))",
+    r"|(?P<comma>\s*+,\s*+)|(?P<tag>>)|(?P<space>[ \t]++(?>(?:(?:is|was)[ \t]++)?)))",
 )
 _QUOTED = re.compile(rf"[bru]?{QUOTE}")
 _SPOKEN = re.compile(
@@ -73,7 +73,7 @@ _BEFORE_SPOKEN = (
     "--from-literal",
 )
 """One of these stands in whatever `_SPOKEN` finds."""
-_PIPED = re.compile(r"\b(?:echo|printf)\s++(?:-n\s++)?+(?=[^|]{0,200}+\|[^|]{0,200}?--password-stdin)")
+_PIPED = re.compile(r"\b(?:echo|printf)\s++(?>(?:-n\s++)?)(?=[^|]{0,200}+\|[^|]{0,200}?--password-stdin)")
 _WORD_BEFORE_KEY = re.compile(
     r"\b(?:access|api|secret|private|account|encryption|signing|storage|shared) $", re.IGNORECASE
 )
@@ -86,33 +86,33 @@ _MIXED = re.compile(r"(?!sha\d+:|https?:|v?\d+\.\d)(?=[^\s\"']*\d)(?=[^\s\"']*[A
 _EMPTY = frozenset({"", "none", "null", "nil", "some(", "(nil)", "true", "false", "<nil>", "{}", "[]", MARK, MARK[:-1]})
 _DONE = re.compile(r"[\s\"']*(?:%[0-9A-Fa-f]{2})*\[?redacted\]?")
 _HARMLESS = re.compile(
-    r"-?\d{1,7}(?:\.\d+)?(?:ms|s|m|h|[KMGT]i?B?)?|\.{0,2}/[\w./-]*|[a-z0-9-]+(?:\.[a-z0-9-]+)++/[\w.-]+|[a-z]\w*(?:\.[A-Za-z]\w*)++",
+    r"-?\d{1,7}(?:\.\d+)?(?:ms|s|m|h|[KMGT]i?B?)?|\.{0,2}/[\w./-]*|[a-z0-9-]+(?>(?:\.[a-z0-9-]+)+)/[\w.-]+|[a-z]\w*(?>(?:\.[A-Za-z]\w*)+)",
     re.ASCII,
 )
 _BASE64 = re.compile(
     r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,;}\])<&]|$))"
 )
-_NAME_FIELD, _VALUE_FIELD = (rf"\b(?:{field})(?:{CLOSE})?+\s*+[:=]\s*+" for field in ("name|key|header", "values?"))
+_NAME_FIELD, _VALUE_FIELD = (rf"\b(?:{field})(?>(?:{CLOSE})?)\s*+[:=]\s*+" for field in ("name|key|header", "values?"))
 _VARIABLE = re.compile(  # {"name": "X", "value": "y"}, {Key:X Values:[y]}, header { name: "x", value: "y" }
-    rf"{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)(?:{CLOSE})?+(?:\s*+[,;]\s*+|\s++)(?:{QUOTE})?+{_VALUE_FIELD}",
+    rf"{_NAME_FIELD}(?>(?:{QUOTE})?)(?P<name>[\w.-]++)(?>(?:{CLOSE})?)(?:\s*+[,;]\s*+|\s++)(?>(?:{QUOTE})?){_VALUE_FIELD}",
     re.IGNORECASE,
 )
 _VARIABLE_AFTER = re.compile(  # {"value": "y", "name": "X"}
     rf"{_VALUE_FIELD}(?:(?:{QUOTE})(?P<quoted>[^\"'\\]*+)(?:{CLOSE})|(?P<bare>[^\s,;}}\"'\\]++))(?:\s*+[,;]\s*+|\s++)"
-    rf"(?:{QUOTE})?+{_NAME_FIELD}(?:{QUOTE})?+(?P<name>[\w.-]++)",
+    rf"(?>(?:{QUOTE})?){_NAME_FIELD}(?>(?:{QUOTE})?)(?P<name>[\w.-]++)",
     re.IGNORECASE,
 )
 _COOKIE = re.compile(r"(?<![\w])(?P<head>(?:set-)?cookie:\s*+)(?P<value>[^\"'\\\n\]]++)", re.IGNORECASE)
 SCHEMES = ("bearer", "basic")
 _SCHEME = re.compile(
-    rf"\b(?P<scheme>{'|'.join(SCHEMES)})(?P<gap>(?:\s|\\t)++|(?:{QUOTE})\s*+,\s*+(?:{QUOTE}))(?!auth|cred|realm|token)"
+    rf"\b(?P<scheme>{'|'.join(SCHEMES)})(?P<gap>(?>(?:\s|\\t)+)|(?:{QUOTE})\s*+,\s*+(?:{QUOTE}))(?!auth|cred|realm|token)"
     r"(?P<value>[A-Za-z0-9._~+/=%-]{8,}+)",
     re.IGNORECASE,
 )
-_PEM = re.compile(r"(?P<head>-----BEGIN[ A-Z0-9_-]{0,100}?-----)(?P<body>(?:(?!-----).)*+)", re.IGNORECASE)
+_PEM = re.compile(r"(?P<head>-----BEGIN[ A-Z0-9_-]{0,100}?-----)(?P<body>(?>(?:(?!-----).)*))", re.IGNORECASE)
 _ARGUMENT = re.compile(  # what curl, docker, mysql and their like take
     r"(?P<flag>-(?<![\w-]-)(?:-user|-proxy-user|-(?:src-|dest-)?creds|-cookie|-pass|pass(?:in|out)|[A-Za-z]{0,6}[uUpabwP]))"
-    rf"(?P<gap>(?:{QUOTE})?+(?:\s*+[,=]\s*+|\s++)|(?<=[up]))"
+    rf"(?P<gap>(?>(?:{QUOTE})?)(?:\s*+[,=]\s*+|\s++)|(?<=[up]))"
 )
 _NO_PASSWORD = re.compile(r"[\d.:]+(?:/(?:tcp|udp))?|\w+=.*|[-/.~$<{].*", re.DOTALL)
 _CLIENTS = re.compile(
@@ -121,14 +121,14 @@ _CLIENTS = re.compile(
 )
 _WINDOW = 300
 _ADDRESS = re.compile(
-    r"(?P<head>(?::|^|(?<=[\s\"'=(,>]))(?:\\*+/){2})(?!\[redacted\])(?P<rest>(?:(?!:(?:\\*+/){2})\S)++)"
+    r"(?P<head>(?::|^|(?<=[\s\"'=(,>]))(?:\\*+/){2})(?!\[redacted\])(?P<rest>(?>(?:(?!:(?:\\*+/){2})\S)+))"
 )
 _AT = re.compile(r"@(?!sha\d|v\d)(?=\[?[\w:.-]|$)")
 _ADDRESS_END = re.compile(r"(?<!\\)\\*+[\"'`](?=[,:;)}\]]|\\|$)|[<>]")
 _AUTHORITY = re.compile(r"[^/?#\s\"'\\`,<>)\]}]*+")
 _USER_AND_PASSWORD = re.compile(r"[^\s:@/\"'?#]*+:(?!\d*(?:[/?#\"'\\,)\s\]}]|$))")
 _USER = re.compile(
-    r"(?<![\w/.@:\]+$-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?:\.[\w-]+)*+(?::\d+)?(?:/|$|[\s\"'\\<&;,)\]}]))"
+    r"(?<![\w/.@:\]+$-])[\w.+$-]++:(?!//)[^\s/\"'@,]{3,200}+@(?!sha\d|v\d)(?=(?:tcp|unix)\(|[\w-]+(?>(?:\.[\w-]+)*)(?::\d+)?(?:/|$|[\s\"'\\<&;,)\]}]))"
 )
 
 

@@ -7,21 +7,21 @@ QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
 CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"
 """The same behind a name."""
 _WRAPPER = re.compile(
-    r"(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*+"
+    r"(?>(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*)"
 )
 _OPEN = re.compile(QUOTE)
 _DOUBLED = re.compile(r"(?<!\\)\"\"")
 _BRACKETS = frozenset("[{(")
 _MAPPING = re.compile(r"[^:=}\])]{0,200}+[:=]")
 _BARE = re.compile(
-    r"(?:(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|AWS4-HMAC-SHA256|OSS4?(?:-HMAC-SHA256)?|OBS|GOOG1|AWS)\s+)?+"
-    r"(?:[^\s\"'&,;)}\]\\`<|]|\\(?![\"'nrtu\\]))++",
+    r"(?>(?:(?:Bearer|Basic|Digest|Token|Negotiate|ApiKey|AWS4-HMAC-SHA256|OSS4?(?:-HMAC-SHA256)?|OBS|GOOG1|AWS)\s+)?)"
+    r"(?>(?:[^\s\"'&,;)}\]\\`<|]|\\(?![\"'nrtu\\]))+)",
     re.IGNORECASE,
 )
 _PARAMETER = r"(?:\"\"[^\"]*+\"\"|\\*+\"[^\"]*+\"|[^\s\"',]++)"
 _CREDENTIALS = re.compile(  # of an Authorization header: its parameters belong to it
-    rf"(?:[A-Za-z][\w-]*+\s+)?+\w[\w-]*+={_PARAMETER}(?:,\s*+\w[\w-]*+={_PARAMETER})*+"
-    r"|(?:(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|Hawk|HMAC|ApiKey|OSS|OBS|GOOG1|AWS)\s++)?+[^\s\"',;)}\]\\`<]++",
+    rf"(?>(?:[A-Za-z][\w-]*+\s+)?)\w[\w-]*+={_PARAMETER}(?>(?:,\s*+\w[\w-]*+={_PARAMETER})*)"
+    r"|(?>(?:(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|Hawk|HMAC|ApiKey|OSS|OBS|GOOG1|AWS)\s++)?)[^\s\"',;)}\]\\`<]++",
     re.IGNORECASE,
 )
 

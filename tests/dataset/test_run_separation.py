@@ -1,7 +1,6 @@
 """Runs that were pooled are told apart: each is what it is alone, judged by its own settings, and nothing counts across them."""
 
 import shutil
-import tarfile
 
 import pytest
 from clock_shifts import shift_times
@@ -31,12 +30,6 @@ def rows_of(*datasets):
 
 def names(dataset):
     return [run.name for run in dataset.input_runs]
-
-
-def unpack(archive, folder):
-    with tarfile.open(archive) as run:
-        run.extractall(folder, filter="data")
-    return folder
 
 
 def other_times(folder, seconds):

@@ -11,13 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
-import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.unpacking import unpack
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "data" / "samples" / "article-v0.1.118.tar.gz"
@@ -62,11 +63,9 @@ class Outcome:
     """Files left in temporary folders, and unfinished ones."""
 
 
-def unpack(folder: Path) -> None:
+def unpack_sample(folder: Path) -> None:
     """Put the committed sample below `run`."""
-    with tarfile.open(SAMPLE) as archive:
-        archive.extractall(folder, filter="data")
-    next(folder.glob("article-*")).rename(folder / "run")
+    next(unpack(SAMPLE, folder).glob("article-*")).rename(folder / "run")
 
 
 def run(case: Case, folder: Path) -> Outcome:
@@ -133,13 +132,13 @@ def _limit(kind: int, most: int) -> Callable[[], None]:
 
 
 def _file_for_folder(folder: Path) -> None:
-    unpack(folder)
+    unpack_sample(folder)
     (folder / "out").write_text("a file")
 
 
 def _broken_cache(folder: Path) -> None:
     """Fill the cache by a run, and spoil each of its files."""
-    unpack(folder)
+    unpack_sample(folder)
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
     subprocess.run(
         [sys.executable, "-m", "dfly_analysis", "diagnose", "run"],
@@ -154,7 +153,7 @@ def _broken_cache(folder: Path) -> None:
 
 
 def _broken_tables(folder: Path) -> None:
-    unpack(folder)
+    unpack_sample(folder)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(
         [sys.executable, "-m", "dfly_analysis", "load", "run", "-o", "tables"],
@@ -251,23 +250,23 @@ _KUBECTL = ("collect", "-n", "d7y", "-o", "out.tar.gz", "--timeout", "3s")
 _ODD_LOCALES = {"C": {"LC_ALL": "C", "PYTHONUTF8": "0"}, "Turkish": {"LC_ALL": "tr_TR.UTF-8"}}
 
 CASES = (
-    *(Case(f"{signal.Signals(number).name} at a random moment", _OUT[command], (code, 0), "one line, nothing left; or done before", small=(command, number) == ("load", signal.SIGTERM), prepare=unpack, signal=number) for command in _OUT for number, code in _KILLED.items()),
+    *(Case(f"{signal.Signals(number).name} at a random moment", _OUT[command], (code, 0), "one line, nothing left; or done before", small=(command, number) == ("load", signal.SIGTERM), prepare=unpack_sample, signal=number) for command in _OUT for number, code in _KILLED.items()),
     *(Case("output is a file", _OUT[command], (2,), "one line names it", small=command == "load", prepare=_file_for_folder) for command in ("load", "report")),
-    *(Case("output below a place that nobody can write", (*_OUT[command][:3], "/proc/out"), (2,), "one line names it", small=command == "load", prepare=unpack) for command in ("load", "report")),
-    *(Case("no room: files over 16 KiB cannot be written", _OUT[command], (2, 5), "one line names the file", small=command == "load", prepare=unpack, limits=_limit(resource.RLIMIT_FSIZE, 16 << 10)) for command in ("load", "report")),
-    Case("no room: files over 16 KiB cannot be written", _OUT["diagnose"], (0, 2), "done, or one line", prepare=unpack, limits=_limit(resource.RLIMIT_FSIZE, 16 << 10)),
-    Case("64 file descriptors", _OUT["diagnose"], (0,), "done", small=True, prepare=unpack, limits=_limit(resource.RLIMIT_NOFILE, 64)),
+    *(Case("output below a place that nobody can write", (*_OUT[command][:3], "/proc/out"), (2,), "one line names it", small=command == "load", prepare=unpack_sample) for command in ("load", "report")),
+    *(Case("no room: files over 16 KiB cannot be written", _OUT[command], (2, 5), "one line names the file", small=command == "load", prepare=unpack_sample, limits=_limit(resource.RLIMIT_FSIZE, 16 << 10)) for command in ("load", "report")),
+    Case("no room: files over 16 KiB cannot be written", _OUT["diagnose"], (0, 2), "done, or one line", prepare=unpack_sample, limits=_limit(resource.RLIMIT_FSIZE, 16 << 10)),
+    Case("64 file descriptors", _OUT["diagnose"], (0,), "done", small=True, prepare=unpack_sample, limits=_limit(resource.RLIMIT_NOFILE, 64)),
     Case("10,000 files, 64 file descriptors", _OUT["diagnose"], (0,), "done", prepare=_many_files, limits=_limit(resource.RLIMIT_NOFILE, 64)),
     Case("cache with spoiled files", ("diagnose", "run"), (0,), "done: read again", small=True, prepare=_broken_cache),
     Case("truncated part of the tables", ("diagnose", "tables"), (2, 3, 4), "one line names the part", small=True, prepare=_broken_tables),
-    *(Case(f"{name} locale", _OUT["diagnose"], (0,), "done", small=name == "C", prepare=unpack, environment=variables) for name, variables in _ODD_LOCALES.items()),
-    *(Case(f"TZ={zone}", _OUT["diagnose"], (0,), "done", prepare=unpack, environment={"TZ": zone}) for zone in ("Nowhere/Land", ":", "<+99>-99", "UTC+25")),
-    Case("second run into the same folder", _OUT["load"], (0,), "done: the tables of the second run", small=True, prepare=unpack, again=True),
-    Case("Prometheus answers with an error that holds escape sequences", _PROMETHEUS, (0, 3), "one line without them", small=True, prepare=unpack, around=_server_of(_lie)),
-    Case("Prometheus dies half way", _PROMETHEUS, (0, 3), "one line", small=True, prepare=unpack, around=_server_of(_die_half_way)),
-    Case("Prometheus streams without end", _PROMETHEUS, (0, 3), "one line", prepare=unpack, around=_server_of(_stream_without_end)),
-    Case("Prometheus redirects elsewhere", _PROMETHEUS, (0, 3), "one line", small=True, prepare=unpack, around=_server_of(_redirect)),
-    Case("Prometheus is silent, SIGTERM", _PROMETHEUS, (143,), "one line, at once", small=True, prepare=unpack, around=_silent_server, signal=signal.SIGTERM),
+    *(Case(f"{name} locale", _OUT["diagnose"], (0,), "done", small=name == "C", prepare=unpack_sample, environment=variables) for name, variables in _ODD_LOCALES.items()),
+    *(Case(f"TZ={zone}", _OUT["diagnose"], (0,), "done", prepare=unpack_sample, environment={"TZ": zone}) for zone in ("Nowhere/Land", ":", "<+99>-99", "UTC+25")),
+    Case("second run into the same folder", _OUT["load"], (0,), "done: the tables of the second run", small=True, prepare=unpack_sample, again=True),
+    Case("Prometheus answers with an error that holds escape sequences", _PROMETHEUS, (0, 3), "one line without them", small=True, prepare=unpack_sample, around=_server_of(_lie)),
+    Case("Prometheus dies half way", _PROMETHEUS, (0, 3), "one line", small=True, prepare=unpack_sample, around=_server_of(_die_half_way)),
+    Case("Prometheus streams without end", _PROMETHEUS, (0, 3), "one line", prepare=unpack_sample, around=_server_of(_stream_without_end)),
+    Case("Prometheus redirects elsewhere", _PROMETHEUS, (0, 3), "one line", small=True, prepare=unpack_sample, around=_server_of(_redirect)),
+    Case("Prometheus is silent, SIGTERM", _PROMETHEUS, (143,), "one line, at once", small=True, prepare=unpack_sample, around=_silent_server, signal=signal.SIGTERM),
     Case("kubectl hangs", _KUBECTL, (2, 3, 6), "one line after the time limit", small=True, prepare=_with_kubectl("sleep 600"), environment={"PATH": "bin:/usr/bin:/bin"}),
     Case("kubectl lies", _KUBECTL, (2, 3), "one line", small=True, prepare=_with_kubectl("echo '{\"items\": 7}'"), environment={"PATH": "bin:/usr/bin:/bin"}),
     Case("kubectl fails with escape sequences", _KUBECTL, (2, 3), "one line without them", small=True, prepare=_with_kubectl("printf '\\033[31mno\\033[0m\\n' >&2; exit 1"), environment={"PATH": "bin:/usr/bin:/bin"}),

@@ -14,7 +14,7 @@ ALPHABET = "".join(map(chr, range(256))) + "–‘’“”›…│─é中\u20
 _Continue = Callable[[int], int]
 _Node = Callable[[int, _Continue], int]
 _CATEGORIES = {c.CATEGORY_DIGIT: r"\d", c.CATEGORY_NOT_DIGIT: r"\D", c.CATEGORY_SPACE: r"\s", c.CATEGORY_NOT_SPACE: r"\S", c.CATEGORY_WORD: r"\w", c.CATEGORY_NOT_WORD: r"\W"}  # fmt: skip
-_SINGLE = (c.LITERAL, c.NOT_LITERAL, c.ANY, c.IN)
+SINGLE = (c.LITERAL, c.NOT_LITERAL, c.ANY, c.IN)
 
 
 class TooManyStepsError(Exception):
@@ -98,7 +98,7 @@ class Steps:
         return run
 
     def _node(self, op: Any, argument: Any) -> _Node:
-        if op in _SINGLE:
+        if op in SINGLE:
             return self._single(re.compile(_source(op, argument), self._flags))
         if op in (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT):
             return self._repeat(op, *argument)
@@ -132,7 +132,7 @@ class Steps:
         if limit is not None and limit > FEW:
             least, limit = min(least, FEW), FEW
         items = list(items)
-        if len(items) == 1 and items[0][0] in _SINGLE:
+        if len(items) == 1 and items[0][0] in SINGLE:
             return self._repeat_single(op, least, limit, _source(*items[0]))
         body = self._sequence(items)
         if op is c.POSSESSIVE_REPEAT:

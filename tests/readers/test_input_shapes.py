@@ -22,6 +22,7 @@ from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
 from dfly_analysis.dataset import Dataset, load
+from tests.unpacking import unpack
 
 try:
     from compression import zstd
@@ -229,11 +230,7 @@ def unpacked(run: Path) -> Path:
     """Unpack a real run and return its folder of hosts."""
     folder = Path(mkdtemp(prefix="dfly-shapes-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    with tarfile.open(run) as archive:
-        # Python 3.11.0 to 3.11.3 has neither filters nor the argument of `extractall`
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)
-        archive.extractall(folder)
-    (top,) = folder.iterdir()
+    (top,) = unpack(run, folder).iterdir()
     return top
 
 
