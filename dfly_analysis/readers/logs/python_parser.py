@@ -13,7 +13,7 @@ from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_matching import cause_in, take_event, whole_number
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.readers.logs.format_detection import match_head, strip_colour
-from dfly_analysis.redaction import LineRedactor
+from dfly_analysis.redaction import LineRedactor, may_hold_secret
 
 _SPAN_FIELDS = "|".join(map(re.escape, SPAN_FIELDS))
 # Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does
@@ -190,7 +190,8 @@ def read_rows(
 
 def record_time(line: str, main: LogFormat) -> str | None:
     """Return the time of the record that a line begins, as it is written; None where it begins none."""
-    found = match_head(_without_control(line), main)
+    line = _without_control(line)
+    found = match_head(LineRedactor().line(line) if may_hold_secret(line) else line, main)
     record = READERS[found[0].grammar](found[1], []) if found else None
     return record.time if record else None
 
