@@ -38,8 +38,7 @@ class Interval:
         )
 
 
-LEVEL = 0.95
-"""Confidence level of every interval that is shown."""
+LEVEL = 0.95  # confidence level of every interval that is shown
 FACTOR = 10.0
 """A range with ends further apart than this, and what lies beyond so many times the largest value seen, is not known."""
 DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)

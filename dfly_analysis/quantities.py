@@ -9,8 +9,7 @@ from dfly_analysis.units import format_duration, format_rate, format_share, form
 
 NOTHING = "\N{EN DASH}"
 MIN_SHARE = 1e-5
-SAYS_NOTHING = 0.9
-"""A share whose interval is as wide as this is not known."""
+SAYS_NOTHING = 0.9  # a share whose interval is as wide as this is not known
 
 
 def interval_text(interval: Interval, unit: str) -> str:

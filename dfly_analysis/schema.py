@@ -25,8 +25,7 @@ CAUSES = (
     "scheduler_unavailable", "disk_full", "rate_limited", "client_bug", "cancelled", "unknown",
 )  # fmt: skip
 Severity = Literal["critical", "high", "medium", "low", "info"]
-SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
-"""Of findings, the most severe first."""
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")  # of findings, the most severe first
 ROLES = ("client", "seedClient", "scheduler", "manager")
 
 

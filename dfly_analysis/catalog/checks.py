@@ -13,12 +13,9 @@ class CheckDescription:
     title: str
     method: str
     remedy: str
-    collect: str = ""
-    """What to collect if the input cannot tell."""
-    knob: str | None = None
-    """The setting that governs it."""
-    cause: str | None = None
-    """The cause that its finding shows, one of `dfly_analysis.schema.CAUSES`."""
+    collect: str = ""  # what to collect if the input cannot tell
+    knob: str | None = None  # the setting that governs it
+    cause: str | None = None  # the cause that its finding shows, one of `dfly_analysis.schema.CAUSES`
     fails_tasks: bool = True
     """Whether it matters only where it fails tasks; what costs time or bytes keeps its severity without."""
 

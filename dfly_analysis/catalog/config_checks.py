@@ -82,13 +82,11 @@ class ConfigRule:
     samples: RuleSamples
     when: tuple[str | tuple[str, ...], ...] = ()
     """One of these must be true: a comparison, or several that all must be; empty if `keys` decides."""
-    keys: IgnoredKeys | None = None
-    """Such a key must be set; None if `when` decides."""
+    keys: IgnoredKeys | None = None  # such a key must be set; None if `when` decides
     roles: tuple[str, ...] = ("seedClient",)
     releases: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
     """Releases that can have the problem, by role; an unknown release counts as one of them."""
-    message: str = ""
-    """Sentence with operands in braces."""
+    message: str = ""  # sentence with operands in braces
     knob: str | None = None
     references: tuple[str, ...] = ()
 

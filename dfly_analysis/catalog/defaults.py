@@ -96,20 +96,15 @@ class KeyDefaults:
 
     component: str
     key: str
-    helm_path: str | None
-    """In the chart's values; None if the chart's template does not pass it on."""
-    line: Line
-    """Numbering line of the eras."""
-    unit: str
-    """One of `UNITS`; ``rate`` is bytes per second."""
+    helm_path: str | None  # in the chart's values; None if the chart's template does not pass it on
+    line: Line  # numbering line of the eras
+    unit: str  # one of `UNITS`; ``rate`` is bytes per second
     meaning: str
     too_small: str
     too_large: str
-    spellings: tuple[str, ...]
-    """This key and the other names of the same setting, newest first."""
+    spellings: tuple[str, ...]  # this key and the other names of the same setting, newest first
     repository: str = ""
-    eras: tuple[Era, ...] = ()
-    """Oldest first; empty if only the chart knows the key."""
+    eras: tuple[Era, ...] = ()  # oldest first; empty if only the chart knows the key
 
     def at(self, version: str) -> Era | None:
         """Return the era of a release, or None; a release newer than all known ones is read as the newest known."""

@@ -15,12 +15,9 @@ _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 class PrefixPatterns(NamedTuple):
     """What matches a prefix."""
 
-    head: re.Pattern[bytes]
-    """The prefix, with its fields named."""
-    line: re.Pattern[bytes]
-    """One line of a block: group 1 what tells writers apart, group 2 the text with its newline."""
-    key: re.Pattern[bytes]
-    """Takes that group 1 apart."""
+    head: re.Pattern[bytes]  # the prefix, with its fields named
+    line: re.Pattern[bytes]  # one line of a block: group 1 what tells writers apart, group 2 the text with its newline
+    key: re.Pattern[bytes]  # takes that group 1 apart
 
 
 @record
@@ -31,8 +28,7 @@ class EnvelopeKind:
     title: str
     kind: Literal["prefix", "plain", "json", "document", "csv"]
     samples: tuple[Mapping[str, Any], ...]
-    certain: bool = False
-    """Whether its shape is proof enough; otherwise a line inside must be of a known format."""
+    certain: bool = False  # whether its shape is proof enough; otherwise a line inside must be of a known format
     newest_first: bool = False
     pattern: str = ""
     """Verbose pattern of a prefix, with its fields as named groups; `key` is the inside of the one that tells writers apart."""
@@ -42,20 +38,13 @@ class EnvelopeKind:
     text: tuple[str, ...] = ()
     time: tuple[str, ...] = ()
     writer: tuple[str, ...] = ()
-    part: tuple[str, ...] = ()
-    """What must not be mixed besides the writer."""
-    continues: Mapping[str, str] | None = None
-    """Field and value which show that the line continues in the next object."""
-    pieces: bool = False
-    """Whether a line continues in the next object unless it ends in a newline."""
-    shape: Literal["", "list", "streams", "hits"] = ""
-    """How a document holds its objects."""
-    notices: tuple[str, ...] = ()
-    """Tools whose own messages are between the lines."""
-    replace: Mapping[str, str] | None = None
-    """Replacements of characters that the tool does not pass on."""
-    split_bytes: int = 0
-    """Length at which the tool splits a line without a mark; 0 if it does not."""
+    part: tuple[str, ...] = ()  # what must not be mixed besides the writer
+    continues: Mapping[str, str] | None = None  # field and value which show that the line continues in the next object
+    pieces: bool = False  # whether a line continues in the next object unless it ends in a newline
+    shape: Literal["", "list", "streams", "hits"] = ""  # how a document holds its objects
+    notices: tuple[str, ...] = ()  # tools whose own messages are between the lines
+    replace: Mapping[str, str] | None = None  # replacements of characters that the tool does not pass on
+    split_bytes: int = 0  # length at which the tool splits a line without a mark; 0 if it does not
 
     def __post_init__(self) -> None:
         if (self.kind == "prefix") is not bool(self.pattern and self.key):

@@ -15,8 +15,7 @@ class ErrorCode:
     name: str
     meaning: str
     remedy: str = ""
-    finding: str | None = None
-    """Finding that explains it further."""
+    finding: str | None = None  # finding that explains it further
 
 
 @cache

@@ -30,30 +30,20 @@ class Signature:
     layer: Layer
     """``cause`` has the reason, ``symptom`` only the effect, ``wrapper`` the step that reports it, ``echo`` repeats another line,
     ``benign`` has no effect."""
-    literals: tuple[str, ...]
-    """One of them must be in the text before `regex` is tried; case-sensitive."""
-    pattern: str
-    """Searched in the message without ids at its end, newlines included."""
+    literals: tuple[str, ...]  # one of them must be in the text before `regex` is tried; case-sensitive
+    pattern: str  # searched in the message without ids at its end, newlines included
     component: Component = "any"
-    versions: str = ""
-    """Releases that log it, as text; empty for all."""
-    priority: int = 100
-    """The lowest of the causes that match a line wins."""
+    versions: str = ""  # releases that log it, as text; empty for all
+    priority: int = 100  # the lowest of the causes that match a line wins
     cause: str = "unknown"
-    outcome: str = "unknown"
-    """Outcome of a piece that shows it."""
+    outcome: str = "unknown"  # outcome of a piece that shows it
     severity: Severity = "info"
-    knob: str | None = None
-    """The setting that governs it."""
-    echo_of: str | None = None
-    """Signature whose repetition this is."""
-    hides: tuple[str, ...] = ()
-    """Signatures that this one makes wrong where both match: they name another side."""
-    finding: bool = False
-    """Whether a diagnosis gives a verdict on it by its id."""
+    knob: str | None = None  # the setting that governs it
+    echo_of: str | None = None  # signature whose repetition this is
+    hides: tuple[str, ...] = ()  # signatures that this one makes wrong where both match: they name another side
+    finding: bool = False  # whether a diagnosis gives a verdict on it by its id
     remedy: str = ""
-    collect: str = ""
-    """What to collect if the cause is unknown."""
+    collect: str = ""  # what to collect if the cause is unknown
     references: tuple[str, ...] = ()
     samples: SignatureSamples = SignatureSamples()
 

@@ -12,23 +12,16 @@ from dfly_analysis.catalog.yaml_loader import Seconds, load_entries, record
 class JobApi(Span):
     """The job API of a span of releases, or of one."""
 
-    scopes: Mapping[str, str]
-    """Today's names of the scopes, and the release's own."""
+    scopes: Mapping[str, str]  # today's names of the scopes, and the release's own
     layers_field: str | None
     peers_field: str | None
     """Fields that limit concurrent layers and hosts."""
-    per_layer: bool
-    """Whether each layer is a task with its own deadline."""
-    takes_urls: bool
-    """Whether one job takes a list of files."""
-    settable: bool
-    """Whether a job may set its deadline."""
-    deadline_s: Seconds | None
-    """Default deadline on the scheduler, of a layer or (not `per_layer`) of an image."""
-    window_s: Seconds
-    """How long the manager polls a job at least; then it reports FAILURE while the job continues."""
-    false_success: bool
-    """Whether the manager may report SUCCESS although layers are missing."""
+    per_layer: bool  # whether each layer is a task with its own deadline
+    takes_urls: bool  # whether one job takes a list of files
+    settable: bool  # whether a job may set its deadline
+    deadline_s: Seconds | None  # default deadline on the scheduler, of a layer or (not `per_layer`) of an image
+    window_s: Seconds  # how long the manager polls a job at least; then it reports FAILURE while the job continues
+    false_success: bool  # whether the manager may report SUCCESS although layers are missing
     version: str = ""
     is_assumed: bool = False
     """The release, and whether it is only assumed."""

@@ -18,8 +18,7 @@ _QUANTITIES = ("duration", "size", "rate", "count", "requests_per_s", "percent")
 _NO_KEY = re.compile(r"^(?:fixed|metric|database):|^POST ")
 _SEVERAL_WORDS = re.compile(r"[a-z][A-Z]|[a-zA-Z][_-][a-z]")
 _NEAR = 0.9  # letters in common: one wrong in a name of usual length
-_MOST_KEYS = 4
-"""A name that more keys of one component end in says nothing without its section."""
+_MOST_KEYS = 4  # a name that more keys of one component end in says nothing without its section
 
 
 class KeyPlace(NamedTuple):
@@ -28,10 +27,8 @@ class KeyPlace(NamedTuple):
     file: str
     key: str
     roles: tuple[str, ...]
-    helm_paths: tuple[str, ...]
-    """In the chart's values, as far as the chart passes it on."""
-    defaults: KeyDefaults | None
-    """None where only the name is known."""
+    helm_paths: tuple[str, ...]  # in the chart's values, as far as the chart passes it on
+    defaults: KeyDefaults | None  # None where only the name is known
 
     @property
     def is_quantity(self) -> bool:

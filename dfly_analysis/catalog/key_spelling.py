@@ -10,8 +10,7 @@ from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_o
 from dfly_analysis.catalog.releases import releases, within
 from dfly_analysis.catalog.yaml_loader import load_document, record
 
-GO_ROLES = ("scheduler", "manager", "go-client")
-"""Roles whose reader takes names in any capitals."""
+GO_ROLES = ("scheduler", "manager", "go-client")  # roles whose reader takes names in any capitals
 _CUTOFF = 0.84  # letters in common: one or two wrong ones in a leaf of usual length
 _LAST_GO_CLIENT = "v2.3.4"
 _UNITS_WITH_STEPS = frozenset({"mapping", "list", "text"})

@@ -16,10 +16,8 @@ class KnownBug:
     until: str
     fixed_in: str
     """First and last release that have it, and the first without."""
-    signatures: tuple[str, ...]
-    """A task that it failed shows one of these error signatures."""
-    longer_than_s: float = 0.0
-    """Only tasks that ran longer show it, seconds."""
+    signatures: tuple[str, ...]  # a task that it failed shows one of these error signatures
+    longer_than_s: float = 0.0  # only tasks that ran longer show it, seconds
     references: tuple[str, ...] = ()
 
     def affects(self, release: str) -> bool:

@@ -28,12 +28,10 @@ class EventKind:
 
     id: str
     meaning: str
-    starts: tuple[str, ...]
-    """Ways its message begins, at least five characters each."""
+    starts: tuple[str, ...]  # ways its message begins, at least five characters each
     pattern: str
     samples: tuple[LogSample, ...]
-    bulk: bool = False
-    """Whether a log holds so many of them that only their fields are kept, not their lines."""
+    bulk: bool = False  # whether a log holds so many of them that only their fields are kept, not their lines
 
     def __post_init__(self) -> None:
         for place, start in enumerate(self.starts):

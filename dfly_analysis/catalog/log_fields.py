@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-"""From the least severe to the most."""
-CLIENT_LEVELS = LEVELS[:5]
-"""Those that tracing, which writes the client's logs, knows."""
+LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # from the least severe to the most
+CLIENT_LEVELS = LEVELS[:5]  # those that tracing, which writes the client's logs, knows
 ZAP_LEVELS: Mapping[str, str] = {
     "info": "INFO", "warn": "WARN", "error": "ERROR", "debug": "DEBUG", "fatal": "FATAL", "panic": "FATAL", "dpanic": "FATAL",
     "warning": "WARN",

@@ -18,16 +18,12 @@ class LogFormat:
 
     id: str
     title: str
-    component: Literal["client", "scheduler", "manager"]
-    """The Go services share formats."""
-    grammar: Grammar
-    """Which way the fields of a record are taken out, one of `GRAMMARS`."""
+    component: Literal["client", "scheduler", "manager"]  # the Go services share formats
+    grammar: Grammar  # which way the fields of a record are taken out, one of `GRAMMARS`
     zone: Literal["in text", "given", "none"]
     """Whether the time carries its zone, or the user must give it; none where the line has no time."""
-    first: str
-    """Characters a record can begin with, colours taken off."""
-    pattern: str
-    """Verbose pattern of the first line of a record."""
+    first: str  # characters a record can begin with, colours taken off
+    pattern: str  # verbose pattern of the first line of a record
     samples: tuple[LogSample, ...]
 
     def __post_init__(self) -> None:

@@ -16,10 +16,8 @@ class LogStatement:
     title: str
     tells: Literal["its error", "nothing"]
     """``its error``: the step that failed, with an error whose own text tells; ``nothing``: no effect on a preheat."""
-    component: Literal["client", "services"]
-    """``services`` are manager and scheduler."""
-    pattern: str
-    """Matched at the beginning of the message."""
+    component: Literal["client", "services"]  # ``services`` are manager and scheduler
+    pattern: str  # matched at the beginning of the message
     samples: tuple[str, ...]
 
     def __post_init__(self) -> None:

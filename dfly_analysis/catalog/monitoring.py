@@ -27,12 +27,10 @@ class MetricNames:
     """Metrics about durations and failures."""
 
     durations: DurationNames
-    outcomes: Mapping[str, str]
-    """What the observed attempts had in common, where a histogram observes only those."""
+    outcomes: Mapping[str, str]  # what the observed attempts had in common, where a histogram observes only those
     counters: tuple[Counter, ...]
     gauges: tuple[str, ...]
-    size_bounds: tuple[SizeBytes, ...]
-    """Sizes at which the label of a layer's size level changes, bytes."""
+    size_bounds: tuple[SizeBytes, ...]  # sizes at which the label of a layer's size level changes, bytes
     version_labels: tuple[str, ...]
 
     @cached_property
@@ -67,15 +65,13 @@ class AlertRule:
 
     alert: str
     component: str
-    needs: Mapping[str, str | None]
-    """Each metric with the first release that exports it; None for metrics of others."""
+    needs: Mapping[str, str | None]  # each metric with the first release that exports it; None for metrics of others
     expr: str
     severity: Literal["critical", "warning", "info"]
     summary: str
     description: str
     tests: AlertTests
-    wait: str | None = None
-    """How long the condition has to hold, as Prometheus writes it."""
+    wait: str | None = None  # how long the condition has to hold, as Prometheus writes it
 
 
 @record

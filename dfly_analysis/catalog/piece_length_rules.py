@@ -20,13 +20,11 @@ class PieceRules(Span):
     least_bytes: SizeBytes
     most_bytes: SizeBytes
     """Length of a piece."""
-    parts: int | None
-    """Into how many pieces a layer is cut between these lengths; None if all are of the least."""
+    parts: int | None  # into how many pieces a layer is cut between these lengths; None if all are of the least
     passes: int
     single_passes: int
     """How many passes over a layer there are, and over one of a single piece: one where it goes to the source without the scheduler."""
-    retries_before_body: int
-    """How often a pass retries a request without a body (``backend.maxRetries`` from v1.3.8)."""
+    retries_before_body: int  # how often a pass retries a request without a body (``backend.maxRetries`` from v1.3.8)
     siblings_cancelled: bool
     """Whether the other pieces in flight are cancelled when one fails (from v1.0.18), or run on and are not reported."""
     noticed_at_once: bool

@@ -16,8 +16,7 @@ from dfly_analysis.catalog.log_events import EventKind, load_events
 
 TEXT_FIELDS = ("task_id", "url", "origin", "parent_id", "stage", "cost", "pieces", "error", "detail")
 NUMBER_FIELDS = ("piece_number", "size_bytes", "piece_bytes")
-FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)
-"""What an event can tell; any other name of a pattern is ``detail``."""
+FIELDS = (*TEXT_FIELDS, *NUMBER_FIELDS)  # what an event can tell; any other name of a pattern is ``detail``
 NEEDS_PYTHON = frozenset({"process_started", "service_version", "host_announced"})
 """Events of which more is read than their pattern says."""
 OPS = ("TEXT", "SET", "SPLIT", "JUMP", "SAVE", "AT_END", "GREEDY", "LAZY", "DONE")
@@ -34,8 +33,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _Step: TypeAlias = tuple[str, int | frozenset[int] | bytes, int, int]
 """An instruction; jumps are relative, and sets and literals are in place of their numbers."""
 _Steps: TypeAlias = tuple[_Step, ...]
-_Node: TypeAlias = frozenset[int] | _Steps
-"""One of several bytes, or the steps of anything longer."""
+_Node: TypeAlias = frozenset[int] | _Steps  # one of several bytes, or the steps of anything longer
 
 
 class _UnsupportedError(Exception):

@@ -15,8 +15,7 @@ class SchedulerAddressPatterns:
     failed: str
     dead: str
     mesh: str
-    address: str
-    """An address with its port if there is one, as the first group."""
+    address: str  # an address with its port if there is one, as the first group
     samples: Mapping[str, tuple[str, ...]]
 
 

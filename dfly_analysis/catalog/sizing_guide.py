@@ -15,8 +15,7 @@ class Sizing(NamedTuple):
     memory_bytes: SizeBytes
     disk_bytes: SizeBytes
     replicas: int | None = None
-    peers: int = 0
-    """The number of peers up to which it holds."""
+    peers: int = 0  # the number of peers up to which it holds
 
 
 class Shares(NamedTuple):
@@ -48,8 +47,7 @@ class SizingGuide:
     """What the project's guide and the article recommend, and what a concurrent piece holds in memory by release of the client."""
 
     source: str
-    cluster: Mapping[int, Mapping[str, Sizing]]
-    """By the number of peers up to which it holds, and role."""
+    cluster: Mapping[int, Mapping[str, Sizing]]  # by the number of peers up to which it holds, and role
     article: Article
     memory: tuple[_Memory, ...]
     usual_write_buffer_bytes: SizeBytes

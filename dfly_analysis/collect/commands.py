@@ -67,8 +67,7 @@ class Pod:
     component: str
     containers: tuple[str, ...]
     main: str
-    restarted: frozenset[str]
-    """Containers that have restarted."""
+    restarted: frozenset[str]  # containers that have restarted
     release: str | None
 
 

@@ -20,10 +20,8 @@ class BandwidthDemand:
     size_bytes: int
     piece_bytes: int
     pieces: int
-    streams: int | None
-    """Concurrent pieces."""
-    limit: Setting | None
-    """The shorter of the timeouts of a piece from the source."""
+    streams: int | None  # concurrent pieces
+    limit: Setting | None  # the shorter of the timeouts of a piece from the source
     bps: float | None
     reason: str = ""
 

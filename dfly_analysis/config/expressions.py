@@ -30,10 +30,8 @@ class Operand:
 
     state: Literal["known", "unset", "unknown"]
     """``unset`` if the release has no such key or nothing was given: no comparison is true. ``unknown`` if a release is unknown."""
-    value: float | str | bool | None = None
-    """Seconds, bytes, bytes per second, cores, a count, a flag or a text."""
-    text: str = ""
-    """For people; why the value is unknown."""
+    value: float | str | bool | None = None  # seconds, bytes, bytes per second, cores, a count, a flag or a text
+    text: str = ""  # for people; why the value is unknown
     setting: Setting | None = None
 
 

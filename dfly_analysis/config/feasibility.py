@@ -35,10 +35,8 @@ class Bound:
     limit_s: float
     demanded_bps: float | None
     needed_s: float | None
-    factor: float | None
-    """Limit divided by need: below 1 it expires."""
-    fatal: bool
-    """Whether the layer fails when it expires."""
+    factor: float | None  # limit divided by need: below 1 it expires
+    fatal: bool  # whether the layer fails when it expires
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,12 @@ class Feasibility:
     demanded_bps: float | None
     job_demanded_bps: float | None
     """From the source to one seed client, for these layers and for those of a job."""
-    feasible: bool | None
-    """None without a bandwidth, or if a setting is unknown."""
+    feasible: bool | None  # None without a bandwidth, or if a setting is unknown
     factor: float | None
     governed_by: str | None
     """Smallest factor of the fatal bounds, and its key."""
     reason: str
-    bounds: tuple[Bound, ...]
-    """In the order in which a layer meets them."""
+    bounds: tuple[Bound, ...]  # in the order in which a layer meets them
 
 
 def assess(query: Query) -> Feasibility:

@@ -63,8 +63,7 @@ class UserValues:
     """Helm values as the user wrote them."""
 
     name: str = "values"
-    prefix: str = ""
-    """Section of the parent chart with its dot, e.g. ``dragonfly.``; empty at the top."""
+    prefix: str = ""  # section of the parent chart with its dot, e.g. ``dragonfly.``; empty at the top
     entries: Mapping[str, Value] = field(default_factory=dict, hash=False)
     """By dotted path, e.g. ``seedClient.config.download.pieceTimeout``; None removes the chart's value, as in Helm."""
     address: str = ""
@@ -73,8 +72,7 @@ class UserValues:
     repeated: tuple[RepeatedKey, ...] = ()
     written: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Of a part of a configuration: paths as the user wrote them, by the paths at which the chart reads them."""
-    parts: tuple[WrittenKey, ...] = ()
-    """Of a part of a configuration: its keys, and where they belong."""
+    parts: tuple[WrittenKey, ...] = ()  # of a part of a configuration: its keys, and where they belong
 
     def as_written(self, path: str) -> str:
         """Return a path as the user wrote it."""

@@ -44,19 +44,14 @@ class _Ignored(NamedTuple):
 class IgnoredKey:
     """A key that has no effect, or another one than its name says."""
 
-    path: str
-    """As the user wrote it: the dotted path in the values, or the key in a rendered file."""
-    file: str
-    """Address of the file; empty if the values came as a mapping."""
-    line: int
-    """Line of the key; 0 if unknown."""
-    role: str
-    """A role, or the section of the old Go daemon."""
+    path: str  # as the user wrote it: the dotted path in the values, or the key in a rendered file
+    file: str  # address of the file; empty if the values came as a mapping
+    line: int  # line of the key; 0 if unknown
+    role: str  # a role, or the section of the old Go daemon
     value: Value
     kind: KeyKind
     reason: str
-    rendered: bool = False
-    """Whether it is in a component's own file."""
+    rendered: bool = False  # whether it is in a component's own file
 
     @property
     def sure(self) -> bool:

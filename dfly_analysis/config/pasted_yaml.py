@@ -32,8 +32,7 @@ _INLINE = re.compile(
     r"(?P<value>\d+(?:\.\d+)?\s?(?:ns|us|µs|ms|s|m|h|d|min|sec|[KMGT](?:i?B)?)?|true|false)(?![\w.])"
 )
 _MAX_PROSE_LINES = 12
-_MAX_LINES = 400
-"""A longer text of which only a part is YAML is searched only as a whole."""
+_MAX_LINES = 400  # a longer text of which only a part is YAML is searched only as a whole
 
 
 def unwrapped(text: str) -> str:

@@ -24,8 +24,7 @@ _IDENTITY = re.compile(r"^host\.|(?:^|\.)(?:ip|host|advertiseIP)$")  # differs o
 class HostGroup(NamedTuple):
     """Hosts of a role with the same configuration."""
 
-    host: str | None = None
-    """One of them; None if no files were given."""
+    host: str | None = None  # one of them; None if no files were given
     n: int = 1
     all_hosts: bool = True
 

@@ -39,12 +39,10 @@ class RenderedFile:
     """A component's own configuration file from a host; `values` and `lines` by dotted key, without secrets."""
 
     path: str
-    component: str
-    """One of client, scheduler, manager, go-client."""
+    component: str  # one of client, scheduler, manager, go-client
     role: str
     """A client whose ``seedPeer.enable`` is true is a seed client; the old Go client's file has a role of its own."""
-    host: str | None
-    """As the file names it, else the name of its directory."""
+    host: str | None  # as the file names it, else the name of its directory
     values: Mapping[str, Value] = field(hash=False)
     lines: Mapping[str, int] = field(default_factory=dict, hash=False)
     repeated: tuple[RepeatedKey, ...] = ()

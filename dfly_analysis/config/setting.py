@@ -14,8 +14,7 @@ T = TypeVar("T")
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
 LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
 CLIENT_ROLES = ("client", "seedClient")
-GO_SECTIONS = ("dfdaemon", "seedPeer")
-"""Sections of the old Go daemon in the chart's values."""
+GO_SECTIONS = ("dfdaemon", "seedPeer")  # sections of the old Go daemon in the chart's values
 LAST_GO_CHART = "1.1.65"
 SECTIONS = (*ROLES, *GO_SECTIONS)
 CHART_ONLY = ("resources", "persistence", "replicas", "extraVolumes")

@@ -23,15 +23,13 @@ _KINDS = frozenset({"duration", "rate", "size"})
 class Consequence:
     """One consequence of an upgrade; quantities are in seconds, bytes or bytes per second."""
 
-    topic: str
-    """One of image, piece_length, demand, setting, meaning, key, trap."""
+    topic: str  # one of image, piece_length, demand, setting, meaning, key, trap
     role: str | None
     key: str | None
     text: Message
     before: str | float | None
     after: str | float | None
-    factor: float | None = None
-    """After divided by before, of quantities above zero."""
+    factor: float | None = None  # `after` divided by `before`, of quantities above zero
 
 
 @dataclass(frozen=True)

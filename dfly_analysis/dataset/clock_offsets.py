@@ -21,14 +21,11 @@ from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration
 
-TOLERANCE_S = 0.1
-"""Smaller offsets are those of messages on their way and of times in whole milliseconds."""
-_CERTAIN_S = 1.0
-"""Width of an interval whose middle is used as the offset."""
+TOLERANCE_S = 0.1  # smaller offsets are those of messages on their way and of times in whole milliseconds
+_CERTAIN_S = 1.0  # width of an interval whose middle is used as the offset
 _QUARTER_S, _HALF_HOUR_S, _LARGEST_ZONE_S = 900, 1800, 26 * 3600
 """Zones differ by whole quarters of an hour, most by whole or half hours, and by 26 h at most."""
-_NEAR_ZONE_S = 120.0
-"""A clock may be off by that much besides its zone."""
+_NEAR_ZONE_S = 120.0  # a clock may be off by that much besides its zone
 JOBS = message("the Manager's jobs")
 _TEXT = pa.string()
 _Shift: TypeAlias = tuple[str, str, str | None, float]
@@ -47,12 +44,9 @@ class ClockOffset:
     high_s: float | None
     pairs: int
     is_corrected: bool
-    given_zone: str | None = None
-    """Of a zone: the one the times were read in, None if not known."""
-    zone: str | None = None
-    """Of a zone: the one that the records show."""
-    other: str | None = None
-    """The only clock that it can be compared with, if there is one only."""
+    given_zone: str | None = None  # of a zone: the one the times were read in, None if not known
+    zone: str | None = None  # of a zone: the one that the records show
+    other: str | None = None  # the only clock that it can be compared with, if there is one only
 
     def describe(self) -> Message:
         """Return what is wrong, how it is known, and what was done about it."""

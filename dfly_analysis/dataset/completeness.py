@@ -7,8 +7,7 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.messages import Message, message, plural
 from dfly_analysis.reconstruction import EffectiveTimeouts
 
-_COMPLETE_SHARE = 0.98
-"""Of the pieces expected; fewer are reported."""
+_COMPLETE_SHARE = 0.98  # of the pieces expected; fewer are reported
 _CLIENTS = ("client", "seedClient")
 _NO_CLIENT = message(
     "No client log: failed pieces, their reasons and restarts are not visible; outcomes come from the scheduler alone."

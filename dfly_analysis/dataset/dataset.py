@@ -16,14 +16,12 @@ from dfly_analysis.schema import ALL
 if TYPE_CHECKING:
     import pandas as pd
 
-FAILED = "outcome IN ('failed', 'died')"
-"""Condition on `tasks`: the task failed, or its process died."""
+FAILED = "outcome IN ('failed', 'died')"  # condition on `tasks`: the task failed, or its process died
 PIECE_CAUSES = ("timeout_too_short", "network_instability", "storage_io", "origin_registry")
 """Causes by which pieces fail, so that the durations and endings of pieces show how often."""
 FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
 """Condition on `jobs`: the job reports success while blobs are missing."""
-MIN_LAYER_BYTES = 64 * 1024
-"""A smaller blob is an image's configuration, or takes no time."""
+MIN_LAYER_BYTES = 64 * 1024  # a smaller blob is an image's configuration, or takes no time
 _TABLES = {table.name: table for table in ALL}
 
 

@@ -15,16 +15,13 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, lengths_of, values_of
 from dfly_analysis.sql_scripts import sql
 
-Copies = Mapping[str, Sequence[str]]
-"""Address of each copy, and of the logs it repeats."""
+Copies = Mapping[str, Sequence[str]]  # address of each copy, and of the logs it repeats
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 NO_HASHES: Hashes = np.empty(0, np.uint64)
-FINGERPRINT_SIZE = 2048
-"""Hashes kept of a log: enough to find the copy of a part as small as a two-hundredth."""
+FINGERPRINT_SIZE = 2048  # hashes kept of a log: enough to find the copy of a part as small as a two-hundredth
 SHARED = 0.5
 _MIN_COUNT = 8
-_NOT_BY_CHANCE = 32
-"""So many common hashes are not those of different records that fell into one moment."""
+_NOT_BY_CHANCE = 32  # so many common hashes are not those of different records that fell into one moment
 _MIN_SHARE = 0.01
 _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 

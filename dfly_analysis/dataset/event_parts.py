@@ -22,11 +22,9 @@ from dfly_analysis.io.output_store import open_store
 from dfly_analysis.readers.logs.event_schema import arrow_schema
 
 METADATA_KEY = b"dfly_analysis"
-LAYOUT = 4
-"""Raised when earlier parts can no longer be read."""
+LAYOUT = 4  # raised when earlier parts can no longer be read
 _ROW_GROUP_ROWS = 1 << 18
-MEMORY_BYTES = 48 << 20
-"""Arrow data held before a part is written."""
+MEMORY_BYTES = 48 << 20  # Arrow data held before a part is written
 _ASCENDING = ("time", "log_line")
 
 

@@ -46,10 +46,8 @@ _VALUES = re.compile(
 )
 """How Helm values and ConfigMaps look."""
 _LARGEST_CONFIGURATION_BYTES = 1 << 20
-_MAX_WRITERS = 500
-"""Of one file whose records are fingerprinted separately."""
-_BATCH_BYTES = 8 << 20
-"""Of small logs that are parsed together."""
+_MAX_WRITERS = 500  # of one file whose records are fingerprinted separately
+_BATCH_BYTES = 8 << 20  # of small logs that are parsed together
 _MAX_PASTES, _PASTE_BYTES, _PASTE_LINES = 8, 1 << 16, 300
 """Number of files, and size of each, up to which a text that no log format explains is searched for fragments."""
 _GROUP_BYTES, _GROUP_FILES = 64 << 20, 1_000

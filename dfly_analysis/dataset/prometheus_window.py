@@ -9,8 +9,7 @@ from dfly_analysis.errors import SourceError
 from dfly_analysis.readers.prometheus import query_prometheus
 from dfly_analysis.schema import COVERAGE
 
-MARGIN_S = 60.0
-"""Asked for before and after the logs: counters are scraped late."""
+MARGIN_S = 60.0  # asked for before and after the logs: counters are scraped late
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,9 @@ _STEPS = re.compile("[/!]")
 _ARCHIVE = re.compile(r"\.(?:tar|tgz|tzst|zip|gz|zst|xz|bz2)(?=\.|$)", re.IGNORECASE)
 _LONG_GAP_S, _VERY_LONG_GAP_S = 6 * 3600, 3 * 86_400
 """Without records: between runs in different folders, and in files of one folder, which may be those of one host."""
-_BEGIN_S = 60.0
-"""A process logs its start that soon after the first record."""
-_SAME_START_S = 5.0
-"""Two logs of one process record its start that close together."""
-_MOST_BRANCHES = 8
-"""Of a host, compared each with each; of more only neighbours in time."""
+_BEGIN_S = 60.0  # a process logs its start that soon after the first record
+_SAME_START_S = 5.0  # two logs of one process record its start that close together
+_MOST_BRANCHES = 8  # of a host, compared each with each; of more only neighbours in time
 _EVER, _NEVER = np.datetime64("1970-01-01", "ns"), np.datetime64("2200-01-01", "ns")
 _Root: TypeAlias = tuple[str, ...]
 _PROCESSES = """

@@ -15,8 +15,7 @@ from dfly_analysis.reconstruction import EffectiveTimeouts, Terminations
 from dfly_analysis.sql_scripts import text_literal
 
 METADATA_KEY = b"dfly_analysis.reconstruction"
-REST_PART = "part-rest.parquet"
-"""Part without records."""
+REST_PART = "part-rest.parquet"  # part without records
 INCOMPLETE = "events.parquet/incomplete.json"
 """Stands beside the parts while they are written: says which process writes them."""
 _ROLES = ("client", "seedClient")

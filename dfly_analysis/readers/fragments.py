@@ -25,11 +25,9 @@ from dfly_analysis.readers.logs.log_identity import split_host
 from dfly_analysis.readers.logs.python_parser import Record, event_row, split_tail
 from dfly_analysis.redaction import redact
 
-MAX_CHARS = 1 << 20
-"""Longer texts are no fragments."""
+MAX_CHARS = 1 << 20  # longer texts are no fragments
 _MAX_LINE_CHARS = 20_000
-_MAX_JOINED = 6
-"""Lines that one wrapped record may extend over."""
+_MAX_JOINED = 6  # lines that one wrapped record may extend over
 _WRAPPED_CHARS, _WIDEST_CHARS = 36, 400
 """A line that a terminal or chat window wrapped is at least, and at most, this long."""
 

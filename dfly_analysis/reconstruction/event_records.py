@@ -10,8 +10,7 @@ ENDS = ("piece_finished", "piece_report_closed")
 FAILURES = ("piece_failed", "content_write_failed", "backend_failed", "parent_piece_failed")
 DELETED = "piece_deleted"
 PLANNED = "pieces_planned"
-ROUND_EVENTS = (PLANNED, "source_round_failed", "task_failed")
-"""Events of a peer's rounds, not of one piece."""
+ROUND_EVENTS = (PLANNED, "source_round_failed", "task_failed")  # events of a peer's rounds, not of one piece
 PIECE_EVENTS = (STARTED, *ENDS, *FAILURES, DELETED)
 REPORTED = "piece_reported"
 PIECE_RECORDS = (*PIECE_EVENTS, REPORTED)
@@ -33,10 +32,8 @@ EVENTS = tuple(
 )
 LAST_PIECE = (1 << 31) - 1
 CLIENT, SCHEDULER = 1, 2
-LAST = (1 << 63) - 1
-"""Nanoseconds; sorts what has no time last."""
-EARLY_NS = 2_000_000_000
-"""Kubernetes reports whole seconds."""
+LAST = (1 << 63) - 1  # nanoseconds; sorts what has no time last
+EARLY_NS = 2_000_000_000  # Kubernetes reports whole seconds
 OPEN_ORDER, REPORT_ORDER, INFERRED_ORDER = 1 << 42, 1 << 40, 1 << 41
 """Attempts of a peer at a piece that began in the same moment: by their ends, then reported, then inferred, then open ones."""
 NEEDED = f"""((event_id IS NOT NULL AND (peer_id IS NOT NULL OR task_id IS NOT NULL)) OR event_id IN {text_list(EVERYWHERE)}

@@ -9,8 +9,7 @@ from typing import NamedTuple
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.reconstruction.event_records import DELETED, ENDS, FAILURES, LOCAL, PLANNED, ROUND_EVENTS, STARTED
 
-ECHO_S = 2.0
-"""Records of one failure come within this time."""
+ECHO_S = 2.0  # records of one failure come within this time
 SECOND_ROUND, AGAIN = 2, 1
 Place = tuple[int, int | None, int]
 _PLANNED = re.compile(r"\s*\d{1,9}\s*(?:,|\Z)")

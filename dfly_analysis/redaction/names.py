@@ -37,10 +37,8 @@ class Kind(Enum):
     """How sure a name makes it that its value is a secret."""
 
     CERTAIN = 1
-    LIKELY = 2
-    """Unless the value is a number, a path or the like."""
-    BARE_KEY = 3
-    """Only of a value that looks like one: ``key`` alone names many harmless things."""
+    LIKELY = 2  # unless the value is a number, a path or the like
+    BARE_KEY = 3  # only of a value that looks like one: ``key`` alone names many harmless things
 
 
 @lru_cache(maxsize=4096)

@@ -4,8 +4,7 @@ import re
 
 QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
 """A quotation mark: plain, escaped by JSON any number of times, or doubled by CSV."""
-CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"
-"""The same behind a name."""
+CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"  # the same behind a name
 _WRAPPER = re.compile(
     r"(?>(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*)"
 )

@@ -21,8 +21,7 @@ class Copied:
     """What became of one file."""
 
     address: str
-    target: Path | None
-    """None where it was left out."""
+    target: Path | None  # None where it was left out
     note: str
     secrets: int = 0
     words: int = 0
