@@ -96,8 +96,10 @@ bench: .venv/dev.stamp ## measure, and write docs/bench.md
 
 lock: ## resolve the locks anew (needs uv)
 	@command -v $(UV) >/dev/null || { echo "make lock needs uv: install it, or name it with UV=/path/to/uv" >&2; exit 1; }
-	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --extra dev --extra lab --extra s3 --extra distributed pyproject.toml lock/build.in -o lock/dev.txt
-	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/dev.txt pyproject.toml lock/build.in -o lock/runtime.txt
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --extra dev --extra report --extra lab --extra s3 --extra cluster pyproject.toml lock/build.in -o lock/dev.txt
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/dev.txt --extra report pyproject.toml lock/build.in -o lock/runtime.txt
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/runtime.txt pyproject.toml -o lock/core.txt
+	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/dev.txt --extra release pyproject.toml lock/build.in -o lock/release.txt
 
 clean: ## remove everything that can be made again
 	@rm -rf .venv build dist docs/_build docs/reference/generated reports/sample

@@ -1,4 +1,4 @@
-"""Builds the native reader, if there is a C compiler, and the catalogue's cache; the package works without them, only slower."""
+"""Builds what a wheel has beyond its sources: native reader (if there is a C compiler), catalogue's cache, man page, completions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,19 @@ CACHE = "dfly_analysis/catalog/parsed"
 class Faster(BuildHookInterface):  # type: ignore[type-arg]
     """Compiles the native library beside its sources, and fills `CACHE`."""
 
-    def initialize(self, version: str, build_data: dict[str, Any]) -> None:  # noqa: ARG002
-        """Validate the catalogue and compile; ``DFLY_ANALYSIS_COMPILE=no`` skips the compiler, ``=must`` makes its failure an error."""
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Validate the catalogue, compile, and write what shells read.
+
+        ``DFLY_ANALYSIS_COMPILE=no`` skips the compiler, ``=must`` makes its failure an error; ``DFLY_ANALYSIS_PLATFORM`` is the
+        platform in the wheel's name, for a compiler that builds for another one than this.
+        """
         if self.target_name != "wheel":
             return
         fill_cache(Path(self.root))
         build_data["artifacts"].append(f"/{CACHE}/*")
         self._compile(build_data)
+        if version != "editable":
+            build_data["shared_data"] |= shell_files(Path(self.root), self.metadata.version)
 
     def _compile(self, build_data: dict[str, Any]) -> None:
         wish = os.environ.get("DFLY_ANALYSIS_COMPILE", "try")
@@ -37,17 +43,14 @@ class Faster(BuildHookInterface):  # type: ignore[type-arg]
             self.app.display_warning(f"the native reader was not built, logs are read more slowly: {problem}")
             return
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        platform = os.environ.get("DFLY_ANALYSIS_PLATFORM") or sysconfig.get_platform()
+        build_data["tag"] = f"py3-none-{platform.replace('-', '_').replace('.', '_')}"
         build_data["artifacts"].append(f"/{library.relative_to(self.root)}")
 
 
 def compile_library(root: Path) -> tuple[Path, str | None]:
     """Compile by the package's own code, which needs no other library for it; return the file, and why that failed or None."""
-    sys.path.insert(0, str(root))
-    try:
-        build = import_module("dfly_analysis.native.build")
-    finally:
-        sys.path.remove(str(root))
+    build = import_from(root, "dfly_analysis.native.build")
     return build.LIBRARY, build.compile_library(build.LIBRARY)
 
 
@@ -56,8 +59,21 @@ def fill_cache(root: Path) -> None:
     folder = root / CACHE
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
+    import_from(root, "dfly_analysis.catalog").load_catalog()
+
+
+def shell_files(root: Path, version: str) -> dict[str, str]:
+    """Write man page and completions by the commands themselves; return where each belongs in an installation."""
+    written: dict[str, str] = import_from(root, "tools.release.shell_files").write_shell_files(
+        root / "build" / "share", version
+    )
+    return written
+
+
+def import_from(root: Path, module: str) -> Any:
+    """Import a module of the sources, whatever is installed."""
     sys.path.insert(0, str(root))
     try:
-        import_module("dfly_analysis.catalog").load_catalog()
+        return import_module(module)
     finally:
         sys.path.remove(str(root))

@@ -1,6 +1,15 @@
 """The errors of this package: each is one line that says where, what is wrong, and what to do."""
 
 from collections.abc import Iterable
+from importlib.util import find_spec
+
+EXTRAS = {
+    "report": ("IPython", "matplotlib", "nbconvert", "nbformat", "papermill", "traitlets"),
+    "lab": ("jupyterlab", "ipywidgets"),
+    "s3": ("obstore",),
+    "cluster": ("distributed",),
+}
+"""The modules of each extra, which the package does without until they are needed."""
 
 
 class DflyError(Exception):
@@ -86,6 +95,15 @@ class RunTimeoutError(NotebookError):
     """A notebook ran longer than its time limit."""
 
     exit_code = 6
+
+
+def require_extra(extra: str) -> None:
+    """Raise a DflyError that names the extra, if a module of it is not installed."""
+    for module in EXTRAS[extra]:
+        if find_spec(module) is None:
+            raise DflyError(
+                f"this needs {module}, which is not installed", hint=f"pip install 'dfly-analysis[{extra}]'"
+            )
 
 
 def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:

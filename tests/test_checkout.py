@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from dfly_analysis.errors import EXTRAS
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dfly_analysis"
 NOT_COMMITTED = {
@@ -105,20 +107,30 @@ def test_imported_distributions_are_declared():
     extras = project["optional-dependencies"]
     required, optional = (
         {normal(re.split(r"[^\w.-]", line)[0]) for line in lines}
-        for lines in (project["dependencies"], [*extras["s3"], *extras["distributed"]])
+        for lines in (project["dependencies"], [*extras["report"], *extras["s3"], *extras["cluster"]])
     )
     imported = imported_distributions() - {"pydantic-core"}  # always of pydantic's own version
     assert imported - required - optional == set()
     assert required - imported == set()
 
 
+def test_each_extra_is_named_where_it_is_missing():
+    """What `require_extra` looks for is what the extra installs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    for extra, modules in EXTRAS.items():
+        lines = project["optional-dependencies"][extra]
+        declared = {normal(re.split(r"[^\w.-]", line)[0]) for line in lines} - {"dfly-analysis"}
+        assert {normal(module) for module in modules} == declared
+
+
 def test_locks_are_pinned_hashed_and_agree():
     """What runs the package in a report is what the tests ran it with."""
-    runtime, development = (
-        {(name, version) for (name, _), version in pins(lock).items()} for lock in ("runtime.txt", "dev.txt")
+    core, runtime, development = (
+        {(name, version) for (name, _), version in pins(lock).items()}
+        for lock in ("core.txt", "runtime.txt", "dev.txt")
     )
-    assert len(runtime) > 20
-    assert runtime - development == set()
+    assert len(core) > 20
+    assert core - runtime == runtime - development == set()
 
 
 def test_locks_hold_what_builds_the_package():

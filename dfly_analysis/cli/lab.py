@@ -2,14 +2,13 @@
 
 import os
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from dfly_analysis.cli.init import init
 from dfly_analysis.cli.options import command
-from dfly_analysis.errors import DflyError
+from dfly_analysis.errors import require_extra
 
 
 @command("dfly-analysis lab", "dfly-analysis lab my-notebooks/")
@@ -17,7 +16,6 @@ from dfly_analysis.errors import DflyError
 @click.pass_context
 def lab(ctx: click.Context, directory: Path) -> None:
     """Copy the notebooks to a directory and open them in JupyterLab."""
-    if find_spec("jupyterlab") is None:
-        raise DflyError("JupyterLab is not installed", hint="pip install 'dfly-analysis[lab]'")
+    require_extra("lab")
     ctx.invoke(init, directory=directory)
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(directory)])  # noqa: S606 - the user asked for it

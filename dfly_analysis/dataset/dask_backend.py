@@ -8,7 +8,7 @@ from typing import Any
 
 from dfly_analysis.dataset.event_parts import PartTask
 from dfly_analysis.dataset.file_result import FileResult
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import SourceError, require_extra
 
 RETRIES = 3
 CONNECT_S = 30
@@ -21,12 +21,9 @@ def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[Fi
     A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
     that does not depend on who wrote it.
     """
-    try:
-        from distributed import Client, KilledWorker
-    except ImportError as problem:
-        raise SourceError(
-            "a cluster needs the library distributed", where=address, hint="pip install 'dfly-analysis[distributed]'"
-        ) from problem
+    require_extra("cluster")
+    from distributed import Client, KilledWorker
+
     client = _connect(Client, address)
     try:
         futures = [

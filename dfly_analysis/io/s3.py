@@ -15,7 +15,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfly_analysis.errors import SourceError, suggest_similar
+from dfly_analysis.errors import SourceError, require_extra, suggest_similar
 from dfly_analysis.io.file_names import path_key
 from dfly_analysis.io.streams import BrokenStreamError
 
@@ -45,11 +45,9 @@ def connect(bucket: str) -> S3Store:
 @functools.lru_cache(maxsize=16)
 def _connect(bucket: str, endpoint: str, _environment: tuple[tuple[str, str], ...]) -> S3Store:
     where = f"{_SCHEME}{bucket}"
-    try:
-        from obstore.store import S3Store
-    except ImportError as problem:
-        hint = "pip install 'dfly-analysis[s3]'"
-        raise SourceError("object stores need a library that is not installed", where=where, hint=hint) from problem
+    require_extra("s3")
+    from obstore.store import S3Store
+
     options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=120)}
     if endpoint.startswith("http://"):
         options["allow_http"] = True  # who names such an endpoint means it

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.errors import require_extra
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
@@ -308,6 +309,7 @@ class Report:
             files["alerts.rules.yaml"], files["alerts.tests.yaml"] = self.alerts.to_yaml(), self.alerts.tests_yaml()
             files["alerts.dashboard.json"] = self.alerts.dashboard()
         if html:  # imported here: a notebook saves without the page
+            require_extra("report")
             from dfly_analysis.reporting.notebook_renderer import fill_outputs, notebook_path
             from dfly_analysis.reporting.page import render_page
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import import_module
 
 from cli.cases import invoke
-
-LAB = import_module("dfly_analysis.cli.lab")
 
 
 def test_lab_opens_jupyterlab_on_the_folder(tmp_path, monkeypatch):
     """The notebooks are copied first; then the process becomes JupyterLab."""
     opened = []
-    monkeypatch.setattr(LAB, "find_spec", lambda _: object())
     monkeypatch.setattr(os, "execv", lambda path, arguments: opened.append((path, arguments)))
     assert invoke("lab", tmp_path / "mine").exit_code == 0
     assert opened == [(sys.executable, [sys.executable, "-m", "jupyterlab", str(tmp_path / "mine")])]
@@ -23,7 +19,7 @@ def test_lab_opens_jupyterlab_on_the_folder(tmp_path, monkeypatch):
 
 def test_lab_says_how_to_get_jupyterlab(tmp_path, monkeypatch):
     """Without it nothing is copied and the extra is named."""
-    monkeypatch.setattr(LAB, "find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "jupyterlab", None)
     done = invoke("lab", tmp_path / "mine")
     assert (done.exit_code, done.stdout) == (2, "")
     assert "dfly-analysis[lab]" in done.stderr

@@ -12,7 +12,7 @@ import pytest
 from conftest import BUCKET, fill
 from reading_cases import pack, write_tree
 
-from dfly_analysis.errors import SourceError
+from dfly_analysis.errors import DflyError, SourceError
 from dfly_analysis.io import list_files, open_file, open_sources
 from dfly_analysis.io.output_store import open_store
 from dfly_analysis.io.s3 import WINDOW_BYTES
@@ -173,9 +173,9 @@ def test_a_refusal_of_the_server_is_one_line(monkeypatch, status, body, expected
 
 def test_the_missing_library_names_its_extra(monkeypatch):
     """Without obstore an S3 address is refused with what to install, and importing the package does not need it."""
-    monkeypatch.setitem(sys.modules, "obstore.store", None)
+    monkeypatch.setitem(sys.modules, "obstore", None)
     for attempt in (lambda: list_files(["s3://unseen/x"]), lambda: open_store("s3://unseen/x")):
-        with pytest.raises(SourceError, match=r"dfly-analysis\[s3\]"):
+        with pytest.raises(DflyError, match=r"dfly-analysis\[s3\]"):
             attempt()
     code = (
         "import sys, dfly_analysis.io.output_store, dfly_analysis.io; assert not {'obstore', 'isal'} & set(sys.modules)"

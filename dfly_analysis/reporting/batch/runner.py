@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Generic, Literal, TypeVar
 
-from dfly_analysis.errors import DflyError
+from dfly_analysis.errors import DflyError, require_extra
 from dfly_analysis.options import ANSWER_ONLY
 from dfly_analysis.reporting.batch.spec import RunSpec
 from dfly_analysis.reporting.notebook_renderer import notebook_names
@@ -74,6 +74,7 @@ def run_batch(
     `workers` is a process that is replaced where it dies or is killed for its time. With `resume`, reports of an earlier run with
     the same parameters are kept.
     """
+    require_extra("report")
     output_dir.mkdir(parents=True, exist_ok=True)
     earlier = _earlier(output_dir) if resume else {}
     kept = {name: Outcome(name, "kept", key) for name, key in earlier.items()}

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.errors import StoreError
+from dfly_analysis.errors import StoreError, require_extra
 from dfly_analysis.reporting.notebook_renderer import is_packaged, notebook_path
 from dfly_analysis.reporting.notebooks.cell_process import CellProcess
 from dfly_analysis.reporting.notebooks.parameters import check_parameters, read_parameters
@@ -42,6 +42,7 @@ def run_notebook(
     Raises NotebookError where a parameter cannot be used or a cell fails (with the exit code of the input's error, where one
     caused it), RunTimeoutError where the run or a cell takes too long, StoreError where the folder cannot be written.
     """
+    require_extra("report")
     started, folder = time.monotonic(), Path(output_dir)
     path = Path(notebook)
     if path.suffix != ".ipynb" or not path.is_file():
