@@ -9,6 +9,7 @@ __all__ = [
     "MARK",
     "NAME_ENDINGS",
     "SCHEMES",
+    "may_hold_secret",
     "LineRedactor",
     "kind_of_name",
     "redact",
