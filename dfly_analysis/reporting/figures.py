@@ -6,20 +6,19 @@ from dataclasses import dataclass, field
 from html import escape, unescape
 from typing import Any, ClassVar
 
-from dfly_analysis.messages import join, message, translate
+from dfly_analysis.messages import translate
 from dfly_analysis.reporting.components import Heading, TableView, View
 
-_TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>)")
+_TEXT = re.compile(r">([^<>]+)</t(?=ext>|span>|itle>)")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A finished picture (``image/svg+xml``, or ``image/png`` where there are many marks) with its alternative text and numbers.
+    """A finished picture, an SVG, with its alternative text and numbers.
 
     `labels` are the texts in the picture that hold values; `width_px` is the width it is meant for.
     """
 
-    media_type: str
     data: bytes
     alt: str
     caption: str
@@ -51,25 +50,15 @@ class FigureView(View):
         if isinstance(drawn, NotDrawn):
             return ""
         data = drawn.data
-        if lang != "en" and drawn.media_type == "image/svg+xml":
+        if lang != "en":
             labels = {str(label): label for label in drawn.labels}
 
             def label_of(found: re.Match[str]) -> str:
                 text = unescape(found[1])
-                return f">{escape(translate(labels.get(text, text), lang))}</t"
+                return f">{escape(translate(labels.get(text, text), lang), quote=False)}</t"
 
             data = _TEXT.sub(label_of, data.decode()).encode()
-        return f"data:{drawn.media_type};base64,{base64.b64encode(data).decode('ascii')}"
-
-    def caption(self, lang: str) -> str:
-        """Return the caption, which says where labels stay English: a PNG's fonts have Latin letters only."""
-        assert isinstance(self.drawn, Figure)
-        stays = lang != "en" and self.drawn.media_type == "image/png"
-        return (
-            join([self.drawn.caption, message("The labels in the figure are in English.")])
-            if stays
-            else self.drawn.caption
-        )
+        return f"data:image/svg+xml;base64,{base64.b64encode(data).decode('ascii')}"
 
     @property
     def table(self) -> TableView:

@@ -34,6 +34,7 @@ _CHAPTER = 2
 _HEADING = re.compile(r"(#{2,3}) +(.+?) *(?:\n|$)")
 _PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
 _TEMPLATES = Path(__file__).with_name("templates")
+_PICTURE = re.compile(r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="([^"]*)" width="(\d+)">')
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -61,7 +62,7 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
         default_preprocessors=["nbconvert.preprocessors.TagRemovePreprocessor"],
         filters={
             "prose": lambda cell, chapters: _cell(cell, chapters, lang),
-            "without_style": without_style,
+            "view": lambda html: _PICTURE.sub(_inlined, without_style(html)),
             "without_colours": lambda text: _ANSI.sub("", text),
             "base64": lambda text: base64.b64encode(text.encode()).decode(),
         },
@@ -70,7 +71,6 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
     page = {
         "title": _title(notebook),
         "headline": verdict.get("headline", ""),
-        "product": TITLE,
         "run": json.dumps(run, ensure_ascii=False, allow_nan=False) if run else "",
         "chapters": _Chapters(is_open=verdict.get("tone") != "good"),
         "script": script,
@@ -83,6 +83,12 @@ def render_page(notebook: NotebookNode, *, lang: str = "en", run: Mapping[str, A
     }
     html: str = exporter.from_notebook_node(notebook, {"page": page})[0]
     return html
+
+
+def _inlined(found: re.Match[str]) -> str:
+    """Return a picture of a view as part of the page, whose colours it takes and whose reader sees its values on hover."""
+    svg = base64.b64decode(found[1]).decode()
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{found[2]}" width="{found[3]}" ', 1)
 
 
 def is_hidden(cell: Mapping[str, Any]) -> bool:

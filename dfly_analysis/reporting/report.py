@@ -159,7 +159,8 @@ class Report:
     )
     causes = Part("Shares of the causes, with intervals.", lambda of: views.causes_of(of.findings))
     evidence = Part(
-        "Findings with the lines that show them, and what was not seen.", lambda of: views.evidence_of(of.findings)
+        "Findings with the lines that show them, and what was not seen.",
+        lambda of: views.evidence_of(of.dataset, of.findings),
     )
     timeline = Part("Failures against time.", lambda of: FigureView(of.draw("timeline")))
     time_table = Part("Where the time of the slowest tasks went.", lambda of: time_views.time_of(of.dataset))
@@ -224,7 +225,7 @@ class Report:
                 return (plots.draw_timeline if name == "timeline" else plots.draw_waterfall)(self.dataset)
             case "durations":
                 registry_time = self.fits.get("registry_time")
-                drawn = plots.draw_durations(self.dataset, fit, prediction.piece_bytes if prediction else None)
+                drawn = plots.draw_durations(self.dataset, fit)
                 if not registry_time or isinstance(drawn, NotDrawn):
                     return drawn
                 notes = [message("{note}.", note=note) for note in registry_time.notes]

@@ -12,13 +12,13 @@ from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import Message, message, plural
 from dfly_analysis.quantities import figure
 from dfly_analysis.recommendation.prediction import NoPrediction, Prediction
-from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.reporting.components import View
 from dfly_analysis.reporting.json import coverage_json
 from dfly_analysis.reporting.labels import CAUSES, common_folder
 from dfly_analysis.units import format_duration, format_size
 
-MAX_PROBLEMS = 3
+MAX_PROBLEMS, MAX_HOSTS = 3, 3
 _LINE_CHARS = 240
 _WIDE_FACTOR = 1.5
 
@@ -46,8 +46,17 @@ class Verdict(View):
     folder: str
     diagnosis: Diagnosis
     overlay: str | None = None
+    hosts: tuple[Message, ...] = ()
+    """How many tasks failed on the hosts with most failures, those first."""
     most: ClassVar[int] = 3
     modelled_causes: ClassVar[tuple[str, ...]] = PIECE_CAUSES
+
+    @property
+    def main_settings(self) -> list[Recommendation]:
+        """The settings to show: those that act on the main cause, where any does."""
+        cause = self.primary.cause if self.primary else ""
+        acting = [one for one in self.advice.recommendations if one.acts_on(cause)]
+        return (acting or [*self.advice.recommendations])[: self.most]
 
     @property
     def tone(self) -> str:
@@ -151,6 +160,25 @@ def give_verdict(
         folder=common_folder(dataset.coverage["path"]),
         diagnosis=findings,
         overlay=overlay,
+        hosts=_hosts(dataset),
+    )
+
+
+def _hosts(dataset: Dataset) -> tuple[Message, ...]:
+    """Return the hosts with most failed tasks, of as many with most failed pieces, each with its counts."""
+    counted = dataset.rows(
+        f"""
+        WITH failed_pieces AS (SELECT host, count(*) AS n FROM pieces WHERE outcome <> 'ok' GROUP BY host)
+        SELECT host, count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) AS failed
+        FROM tasks LEFT JOIN failed_pieces USING (host) WHERE host IS NOT NULL
+        GROUP BY host HAVING failed > 0 ORDER BY failed DESC, any_value(n) DESC NULLS LAST, host LIMIT {MAX_HOSTS}
+        """
+    )
+    return tuple(
+        message(
+            "{host}: {failed:,} of {tasks} failed", host=host, failed=failed, tasks=plural("{n} task", "{n} tasks", n)
+        )
+        for host, n, failed in counted
     )
 
 

@@ -28,6 +28,7 @@ from dfly_analysis.reporting.labels import (
 )
 
 MAX_ROWS = 100
+MAX_FAILED = 50
 MAX_FALSE = 5
 MAX_FILES = 200
 MAX_EVIDENCE = 8
@@ -52,20 +53,24 @@ def causes_of(findings: Diagnosis) -> Causes:
 
 @dataclass(frozen=True)
 class EvidenceView(View):
-    """Findings that are present (most severe first, duplicates last), unknown and absent, with at most `most` lines each; the first `shown` are not folded."""
+    """Findings that are present (most severe first, duplicates last), unknown and absent, with at most `most` lines each; the first `shown` are not folded. `hosts` are those of files."""
 
     template: ClassVar[str] = "evidence.html.j2"
     present: tuple[Finding, ...]
     unknown: tuple[Finding, ...]
     absent: tuple[Finding, ...]
+    hosts: Mapping[str, str]
     most: int = MAX_EVIDENCE
     shown: ClassVar[int] = 2
 
 
-def evidence_of(findings: Diagnosis) -> EvidenceView:
+def evidence_of(dataset: Dataset, findings: Diagnosis) -> EvidenceView:
     """Show which findings are present, absent and unknown."""
     unknown, absent = (tuple(one for one in findings if one.verdict == name) for name in ("unknown", "absent"))
-    return EvidenceView(tuple(sorted(findings.present(), key=lambda one: one.echo_of is not None)), unknown, absent)
+    hosts = dict(dataset.rows("SELECT path, host FROM coverage WHERE host IS NOT NULL"))
+    return EvidenceView(
+        tuple(sorted(findings.present(), key=lambda one: one.echo_of is not None)), unknown, absent, hosts
+    )
 
 
 def fits_of(fits: Mapping[str, Any]) -> MultiInputView:
@@ -162,17 +167,19 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
     """Show each failed task: when, where, how large, its duration, and its cause."""
     headings = Heading.row("End", "Host", "Component", "Size", "Duration", "Outcome", "Cause", "Errors", "Task", numbers=(3, 4, 7), code=(1, 8))  # fmt: skip
     n = dataset.rows(f"SELECT count(*) FROM tasks WHERE {FAILED}")[0][0]
-    failed: Any = dataset.sql(f"SELECT * FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_ROWS}")  # fmt: skip
+    failed = dataset.rows(
+        "SELECT ended, host, role, size_bytes, duration_s, outcome, cause, n_errors, task_id "
+        f"FROM tasks WHERE {FAILED} ORDER BY ended NULLS LAST, host, task_id LIMIT {MAX_FAILED}"
+    )
     rows = tuple(
         (
-            moment(task.ended), text_of(task.host), ROLES.get(str(task.role), text_of(task.role)), figure(task.size_bytes, "bytes"),
-            figure(task.duration_s, "s"), TASK_OUTCOMES.get(str(task.outcome), str(task.outcome)), CAUSES.get(str(task.cause), NOTHING),
-            text_of(task.n_errors), text_of(task.task_id)[:12],
+            moment(ended), text_of(host), ROLES.get(str(role), text_of(role)), figure(size, "bytes"), figure(duration_s, "s"),
+            TASK_OUTCOMES.get(str(outcome), str(outcome)), CAUSES.get(str(cause), NOTHING), text_of(errors), text_of(task_id)[:12],
         )
-        for task in failed.itertuples()
+        for ended, host, role, size, duration_s, outcome, cause, errors, task_id in failed
     )  # fmt: skip
-    notes = (message("Only the first {shown} of {n:,} failed tasks are listed.", shown=MAX_ROWS, n=n),)
-    return TableView(headings, rows, notes=notes if n > MAX_ROWS else (), empty=message("No task failed."))
+    notes = (message("Only the first {shown} of {n:,} failed tasks are listed.", shown=MAX_FAILED, n=n),)
+    return TableView(headings, rows, notes=notes if n > MAX_FAILED else (), empty=message("No task failed."))
 
 
 def benchmarks_of(dataset: Dataset) -> TableView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -75,7 +76,7 @@ def test_the_page_does_not_overflow(opened):
     assert opened.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     stray = opened.evaluate(
         """() => [...document.querySelectorAll('main *')].filter(element =>
-             element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.scroll, .pan, pre'))
+             element.getBoundingClientRect().right > innerWidth + 1 && !element.closest('.scroll, .pan, pre, .tools'))
              .map(element => element.outerHTML.slice(0, 80))"""
     )
     assert stray == []
@@ -143,9 +144,56 @@ def test_every_link_of_the_contents_leads_to_its_heading(opened):
 
 def test_pictures_are_drawn_and_described(opened):
     """Each picture has a size of its own and words in its place."""
-    pictures = opened.evaluate("[...document.images].map(image => [image.naturalWidth, image.alt.length])")
+    pictures = opened.evaluate(
+        "[...document.querySelectorAll('svg')].map(one => [one.getBoundingClientRect().width, one.ariaLabel.length])"
+    )
     assert len(pictures) >= 3
     assert all(width > 100 and words > 40 for width, words in pictures)
+
+
+@pytest.fixture
+def abroad(browser, pages):
+    """Open the failing report in Berlin, in the dark theme, at a desk."""
+    page = browser.new_page(viewport={"width": 1280, "height": SCREEN_PX}, timezone_id="Europe/Berlin", color_scheme="dark")  # fmt: skip
+    page.goto((pages / "failing" / "report.html").as_uri())
+    yield page
+    page.close()
+
+
+def test_local_time_stands_beside_utc(abroad):
+    """Of the reader's zone, in brackets, until the box is cleared; log lines stay as they are."""
+    times = abroad.locator(".finding .finding__head").first
+    assert "2026-03-01 10:02:07 (11:02:07) to 2026-03-01 10:24:40 (11:24:40)" in times.inner_text()
+    assert abroad.locator("pre .local").count() == 0
+    assert "Europe/Berlin" in abroad.inner_text(".tools")
+    abroad.uncheck("[name=local]")
+    assert "(11:02:07)" not in times.inner_text()
+
+
+def test_a_host_or_finding_is_shown_alone(abroad):
+    """Rows of other hosts and cards of other findings go, what is left is unfolded, and all comes back."""
+    shown = "[...document.querySelectorAll('[data-host]')].filter(one => one.checkVisibility()).map(one => one.dataset.host)"
+    abroad.select_option("[name=host]", "seed-client-1")
+    assert set(abroad.evaluate(shown)) == {"seed-client-1"}
+    abroad.select_option("[name=host]", "")
+    abroad.evaluate(OPEN_ALL)
+    assert set(abroad.evaluate(shown)) > {"seed-client-1", "seed-client-2"}
+    abroad.select_option("[name=finding]", "content_write_failed")
+    cards = [card for card in abroad.locator(".finding").all() if card.is_visible()]
+    assert ["Content write failed" in card.inner_text() for card in cards] == [True]
+
+
+def test_a_picture_shows_values_and_follows_the_theme(abroad):
+    """Under the pointer stands what a mark is worth; in the dark theme no picture is white."""
+    abroad.locator("#timing svg.picture").first.scroll_into_view_if_needed()
+    box = abroad.locator("#timing svg.picture").first.bounding_box()
+    abroad.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.3 * box["height"])
+    assert re.search(r"to .*(succeeded|timed out|fitted): \d", abroad.inner_text(".tip"))
+    fills = abroad.evaluate(
+        "[...document.querySelectorAll('svg.picture > g > path')].map(one => getComputedStyle(one).fill)"
+    )
+    assert len(fills) >= 3
+    assert "rgb(255, 255, 255)" not in fills
 
 
 def test_the_keyboard_reaches_the_content_first(browser, pages):

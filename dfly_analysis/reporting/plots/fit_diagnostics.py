@@ -36,7 +36,6 @@ def draw_fit_diagnostics(fit: Any) -> Figure | NotDrawn:
             _residuals(right, checks.residuals)
         return finish(
             canvas,
-            len(checks.probability) + len(hosts),
             alt=_alt(fit, checks.probability, hosts),
             caption=_CAPTION,
             columns=(
@@ -80,6 +79,9 @@ def _hosts(axes: Any, hosts: pd.DataFrame) -> None:
     axes.errorbar(ratio, place, xerr=reach, fmt="o", color=COLOURS["ok"], ecolor=FAINT, markersize=4)
     axes.axvline(1.0, color=FIT, linewidth=1.4)
     axes.set_yticks(place, [str(host) for host in hosts["host"]])
+    for row, y in zip(hosts.itertuples(), place, strict=True):
+        text = message("{host}: {ratio:.2f} times the {expected:,.0f} expected", host=str(row.host), ratio=row.ratio, expected=row.expected)  # fmt: skip
+        axes.figure.hover(axes.axhspan(y - 0.5, y + 0.5, alpha=0, linewidth=0, zorder=9), text)
     axes.set(xlabel=message("succeeded attempts / expected by the model"), title=message("Hosts that deviate most"))
 
 

@@ -42,10 +42,11 @@ def draw_failure_rates(
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel=message("piece timeout"), ylabel=message("failure rate of a layer"))  # fmt: skip
         style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
         style.log_axis(axes.yaxis, style.SHARE_TICKS, format_share, bottom, 1.1)
-        axes.legend(loc="lower left")
+        style.legend(axes)
+        texts = [message("{timeout}: {rate}", timeout=format_duration(time), rate=interval_text(one, "share")) for time, one in zip(grid, found, strict=True)]  # fmt: skip
+        style.value_columns(axes, np.sqrt(grid[:-1] * grid[1:]), texts[1:])
         return style.finish(
             canvas,
-            len(grid),
             alt=_rates_alt(predicted, fits, target_failure_rate),
             caption=message(
                 "A {layer} layer in pieces of {piece}, downloaded from the registry by a seed client. Grey: beyond the longest observed duration.",
@@ -71,7 +72,7 @@ def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
     axes.axhline(target, color=style.FAINT, linestyle="--", linewidth=1)
     axes.annotate(label(message("target: {rate}", rate=format_share(target))), (1.0, target), xycoords=("axes fraction", "data"), xytext=(-4, 4), textcoords="offset points", ha="right", fontsize=9)  # fmt: skip
     if predicted.longest_observed_s and predicted.longest_observed_s < high:
-        axes.axvspan(predicted.longest_observed_s, high, color="#eef1f4", zorder=0)
+        axes.axvspan(predicted.longest_observed_s, high, color=style.AREA, zorder=0)
 
 
 def _rates_alt(predicted: Prediction, fits: Mapping[str, Any], target: float) -> str:
@@ -124,10 +125,13 @@ def draw_task_failures(fit: Any) -> Figure | NotDrawn:
         axes.set(xlim=(-0.5, len(names) - 0.3), ylim=(-0.03, 1.03), xlabel=message("blob size"), ylabel=message("failure rate of tasks"))  # fmt: skip
         axes.set_xticks(place, map(canvas.label, names), rotation=25 if len(names) > 5 else 0, ha="right" if len(names) > 5 else "center")  # fmt: skip
         axes.yaxis.set_major_formatter(lambda value, _: format_share(value))
-        axes.legend(loc="upper left")
+        style.legend(axes)
+        style.value_columns(
+            axes, [*(place - 0.5), len(names) - 0.5],
+            [message("{size}: {failed:,} of {n:,} failed, {rate}", size=name, failed=one.failed, n=one.n, rate=interval_text(one.rate, "share")) for name, one in zip(names, fit.bins, strict=True)],
+        )  # fmt: skip
         return style.finish(
             canvas,
-            len(names),
             alt=message(
                 "Failure rate of tasks by size: {failed:,} of {n:,} in all; {classes}",
                 failed=fit.n_failed, n=fit.n, classes=join([message("{size}: {failed:,} of {n:,}", size=name, failed=one.failed, n=one.n) for name, one in zip(names, fit.bins, strict=True)], "; "),

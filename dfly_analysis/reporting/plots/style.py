@@ -1,18 +1,16 @@
-"""Style of all figures, and when they become SVG or PNG."""
+"""Style of all figures: colours, axes, legends, and the values that marks show on hover."""
 
-import io
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from dfly_analysis.reporting.figures import Figure
+from dfly_analysis.reporting.plots.svg import THEME, write_svg
 
 MAX_SVG_MARKS = 2000
 MAX_TICKS = 7
@@ -24,15 +22,14 @@ DURATION_TICKS_S = (
 SIZE_TICKS_BYTES = tuple(float(2**power) for power in range(51))
 SHARE_TICKS = tuple(10.0**-power for power in range(10, -1, -1))
 _DOTS_PER_INCH = 100
-_TAG, _FINER, _INDENT = re.compile(rb"<[^<>]*>"), re.compile(rb"(\d\.\d\d)\d{2,}"), re.compile(rb"\n +(?=<)")
-_PNG_SCALE = 1.6
 
 # Okabe and Ito's palette, which readers with any common colour blindness can distinguish.
 COLOURS = {
     "ok": "#0072B2", "timeout": "#D55E00", "reset": "#CC79A7", "storage": "#E69F00", "origin": "#F0E442",
     "cancelled": "#999999", "unknown": "#000000",
 }  # fmt: skip
-FIT, PROPOSED, INK, FAINT = "#009E73", "#009E73", "#1c2430", "#8a949f"
+FIT, INK, FAINT, GRID, AREA, PAPER = (THEME[name][0] for name in ("fit", "ink", "edge", "grid", "area", "paper"))
+PROPOSED = FIT
 CAUSE_COLOURS = {
     "timeout_too_short": "#D55E00", "network_instability": "#CC79A7", "storage_io": "#E69F00", "disk_full": "#E69F00",
     "origin_registry": "#F0E442", "rate_limited": "#F0E442", "auth": "#56B4E9", "scheduler_unavailable": "#0072B2",
@@ -43,9 +40,9 @@ _LOOK: dict[str, Any] = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans", "Noto Sans CJK SC", "Noto Sans", "Arial"],
     "font.size": 10, "axes.titlesize": 11, "axes.titleweight": "bold", "axes.titlelocation": "left",
     "axes.edgecolor": FAINT, "axes.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#e4e8ec", "grid.linewidth": 0.8, "text.color": INK,
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": GRID, "grid.linewidth": 0.8, "text.color": INK,
     "xtick.color": INK, "ytick.color": INK, "legend.frameon": False, "legend.fontsize": 9,
-    "figure.facecolor": "white", "figure.constrained_layout.use": True, "svg.fonttype": "none",
+    "figure.facecolor": PAPER, "axes.facecolor": PAPER, "figure.constrained_layout.use": True, "svg.fonttype": "none",
     "svg.hashsalt": "dfly-analysis",
 }  # fmt: skip
 
@@ -56,6 +53,12 @@ class Canvas(MatplotlibFigure):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.labels: list[str] = []
+        self.hover_texts: dict[str, list[str]] = {}
+
+    def hover(self, artist: Any, *texts: str) -> None:
+        """Give the marks of an artist their values, shown on hover."""
+        artist.set_gid(f"hover-{len(self.hover_texts)}")
+        self.hover_texts[artist.get_gid()] = [self.label(text) for text in texts]
 
     def label(self, text: str) -> str:
         """Keep a label that holds values, and return it."""
@@ -73,32 +76,33 @@ def drawing(height_px: int) -> Iterator[Canvas]:
 
 
 def finish(
-    canvas: Canvas,
-    n_marks: int,
-    *,
-    alt: str,
-    caption: str,
-    columns: Sequence[str] = (),
-    rows: Sequence[Sequence[str]] = (),
+    canvas: Canvas, *, alt: str, caption: str, columns: Sequence[str] = (), rows: Sequence[Sequence[str]] = ()
 ) -> Figure:
-    """Turn a canvas into a picture: lines where marks are few, dots where they are many.
-
-    Calls the backends directly, because `Figure.savefig` draws everything twice, first for the layout.
-    """
-    out = io.BytesIO()
-    if n_marks > MAX_SVG_MARKS:
-        canvas.set_dpi(_DOTS_PER_INCH * _PNG_SCALE)
-        FigureCanvasAgg(canvas).print_png(out, metadata={"Software": None})  # type: ignore[no-untyped-call]
-        media_type, data = "image/png", out.getvalue()
-    else:
-        FigureCanvasSVG(canvas).print_svg(out, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
-        media_type, data = "image/svg+xml", _slim(out.getvalue())
-    return Figure(media_type, data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows), tuple(canvas.labels), canvas=canvas)  # fmt: skip
+    """Turn a canvas into a picture."""
+    data = write_svg(canvas, canvas.hover_texts)
+    return Figure(data, alt, caption, tuple(columns), tuple(tuple(row) for row in rows), tuple(canvas.labels), canvas=canvas)  # fmt: skip
 
 
-def _slim(svg: bytes) -> bytes:
-    """Return a picture without indents and with coordinates to a hundredth of a point, and the same text."""
-    return _TAG.sub(lambda tag: _FINER.sub(rb"\1", tag[0]), _INDENT.sub(b"\n", svg))
+def legend(axes: Any, handles: Sequence[Any] | None = None) -> None:
+    """Put the legend of axes, or of all of several, below the figure, where it hides no data; of equal labels it shows one."""
+    listed = [axes] if hasattr(axes, "figure") else [*axes]
+    found = handles or [handle for one in listed for handle in one.get_legend_handles_labels()[0]]
+    by_label = {str(handle.get_label()): handle for handle in found}
+    if by_label:
+        columns = min(len(by_label), 4)
+        listed[0].figure.legend(by_label.values(), by_label, loc="outside lower left", ncols=columns, handletextpad=0.5, columnspacing=1.4)  # fmt: skip
+
+
+def whole_numbers(axes: Any) -> None:
+    """Let the y axis begin at zero and show whole numbers only."""
+    axes.set_ylim(bottom=0)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+
+
+def value_columns(axes: Any, edges: Sequence[float], texts: Sequence[str]) -> None:
+    """Give the columns between edges of the x axis their values, shown on hover."""
+    for low, high, text in zip(edges, edges[1:], texts, strict=False):
+        axes.figure.hover(axes.axvspan(low, high, alpha=0, linewidth=0, zorder=9), text)
 
 
 def log_axis(axis: Any, ticks: Sequence[float], write: Callable[[float], str], low: float, high: float) -> None:

@@ -12,8 +12,19 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.messages import join, message
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.labels import CAUSES, OUTCOMES
-from dfly_analysis.reporting.plots.style import CAUSE_COLOURS, COLOURS, FAINT, HATCHES, INK, drawing, finish
+from dfly_analysis.reporting.labels import CAUSES, OUTCOMES, moment
+from dfly_analysis.reporting.plots.style import (
+    CAUSE_COLOURS,
+    COLOURS,
+    FAINT,
+    HATCHES,
+    INK,
+    PAPER,
+    drawing,
+    finish,
+    legend,
+    whole_numbers,
+)
 from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
@@ -59,18 +70,20 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
     with drawing(300 + 24 * len(shown)) as canvas:
         top, middle, bottom = canvas.subplots(3, 1, sharex=True, height_ratios=(150, 60, 40 + 24 * len(shown)))
         _bars(top, edges, by_kind, width_s)
+        legend(top)
         top.set(ylabel=canvas.label(per), title=_TITLES[what])
-        middle.bar(edges, retries, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
+        bars = middle.bar(edges, retries, width=pd.Timedelta(width_s * 0.92, "s"), align="edge", color=FAINT)
+        for bar, time, n in zip(bars, edges, retries, strict=True):
+            canvas.hover(bar, message("{time} UTC: {n:,}", time=moment(time), n=n))
         middle.set(ylabel=canvas.label(per), title=message("Retries"))
-        _whole(middle)
+        whole_numbers(middle)
         _strips(bottom, edges, _binned(dataset.rows(of_shown, [shown]), n_bins), shown, width_s)
         times = dataset.rows(f"SELECT nanoseconds(min(time)), nanoseconds(max(time)) FROM ({failures})")[0]
-        since, until = (f"{pd.Timestamp(time):%Y-%m-%d %H:%M:%S}" for time in times)
+        since, until = map(moment, times)
         table = {(host, kind): n for host, kind, n in by_host}
         columns = sorted(kinds)
         return finish(
             canvas,
-            sum(int((counts > 0).sum()) for counts in by_kind.values()) + n_bins,
             alt=message(
                 "{title}: {n:,} from {since} to {until} UTC, in bins of {width}: {kinds}. {retries:,} retries. Most on {host} ({most:,}), {hosts:,} hosts in all.",
                 title=_TITLES[what], n=hosts.total(), since=since, until=until, width=width, retries=retries.sum(),
@@ -98,23 +111,22 @@ def _bars(axes: Any, edges: Any, by_kind: dict[str, np.ndarray[Any, Any]], width
     below = np.zeros(len(edges))
     for kind, counts in by_kind.items():
         colour = COLOURS.get(kind) or CAUSE_COLOURS.get(kind, INK)
-        axes.bar(edges, counts, width=pd.Timedelta(width_s * 0.92, "s"), bottom=below, align="edge", color=colour, hatch=HATCHES.get(kind), edgecolor="white", linewidth=0.3, label=kind_label(kind))  # fmt: skip
+        some = np.flatnonzero(counts)
+        bars = axes.bar(edges[some], counts[some], width=pd.Timedelta(width_s * 0.92, "s"), bottom=below[some], align="edge", color=colour, hatch=HATCHES.get(kind), edgecolor=PAPER, linewidth=0.3, label=kind_label(kind))  # fmt: skip
+        for bar, place in zip(bars, some, strict=True):
+            axes.figure.hover(bar, message("{time} UTC: {n:,} {kind}", time=moment(edges[place]), n=counts[place], kind=kind_label(kind)))  # fmt: skip
         below += counts
     axes.margins(x=0.01)
-    _whole(axes)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
-
-
-def _whole(axes: Any) -> None:
-    axes.set_ylim(bottom=0)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    whole_numbers(axes)
 
 
 def _strips(axes: Any, edges: Any, grid: dict[str, np.ndarray[Any, Any]], hosts: list[str], width_s: int) -> None:
     most = max(int(counts.max()) for counts in grid.values())
     for place, host in enumerate(hosts):
         for column in np.flatnonzero(grid[host]):
-            axes.barh(place, pd.Timedelta(width_s, "s"), left=edges[column], height=0.82, color=COLOURS["timeout"], alpha=0.25 + 0.75 * grid[host][column] / most)  # fmt: skip
+            n = grid[host][column]
+            (bar,) = axes.barh(place, pd.Timedelta(width_s, "s"), left=edges[column], height=0.82, color=COLOURS["timeout"], alpha=0.25 + 0.75 * n / most)  # fmt: skip
+            axes.figure.hover(bar, message("{host}, {time} UTC: {n:,}", host=host, time=moment(edges[column]), n=n))
     axes.set_yticks(range(len(hosts)), hosts)
     axes.set_ylim(len(hosts) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.messages import message
 from dfly_analysis.reporting.figures import Figure, NotDrawn
-from dfly_analysis.reporting.plots.style import COLOURS, FIT, INK, drawing, finish
+from dfly_analysis.reporting.plots.style import COLOURS, FIT, INK, MAX_SVG_MARKS, drawing, finish, legend
 from dfly_analysis.units import format_duration
 
 MAX_LAYERS, MAX_PIECES = 3, 20_000
@@ -37,29 +37,20 @@ def draw_waterfall(dataset: Dataset) -> Figure | NotDrawn:
     slowest = dataset.rows(_SLOWEST)
     if not slowest:
         return NotDrawn(message("No piece has a known start and end."))
-    marks, rows = 0, []
+    rows = []
     with drawing(_TOP_PX + _HEIGHT_PX * len(slowest)) as canvas:
         panels = canvas.subplots(len(slowest), 1, squeeze=False)[:, 0]
         for axes, (peer, host, blob, duration_s, start_ns) in zip(panels, slowest, strict=True):
             counts = _bars(dataset, axes, peer, start_ns)
-            marks += sum(counts.values())
             name = f"{host or '?'}  {str(blob).rsplit('/', 1)[-1][:26]}"
             axes.set_title(name)
             axes.set_ylabel(message("piece"))
             axes.set_xlim(0, duration_s)
             rows.append((name, format_duration(duration_s), *(f"{counts.get(kind, 0):,}" for kind in _KINDS)))
         panels[-1].set_xlabel(message("seconds since the start of the task"))
-        handles = [Line2D([0], [0], color=colour, linewidth=4) for _, colour in _KINDS.values()]
-        panels[0].legend(
-            handles,
-            [label for label, _ in _KINDS.values()],
-            loc="upper left",
-            bbox_to_anchor=(1.0, 1.0),
-            borderaxespad=0.2,
-        )
+        legend(panels, [Line2D([], [], color=colour, linewidth=4, label=label) for label, colour in _KINDS.values()])
         return finish(
             canvas,
-            marks,
             alt=message("Attempts at pieces of the {n:,} slowest tasks as bars against time; the slowest took {duration}.", n=len(slowest), duration=format_duration(slowest[0][3])),
             caption=message("Each bar is an attempt at a piece, from its start to its end, in the order of the pieces. An empty stretch is a wait; a long bar alone is a piece that all others wait for."),
             columns=(message("Task"), message("Duration"), *(label for label, _ in _KINDS.values())),
@@ -81,11 +72,15 @@ def _bars(dataset: Dataset, axes: Any, peer: str, start_ns: int) -> dict[str, in
         0.5, min(6.0, 0.7 * _HEIGHT_PX * 0.72 / pieces)
     )  # points: bars of few pieces are thick, those of thousands touch
     counts = {}
-    for kind, (_, colour) in _KINDS.items():
+    for kind, (label, colour) in _KINDS.items():
         own = [[(begin, number), (end, number)] for number, begin, end, one in attempts if one == kind]
         if own:
             counts[kind] = len(own)
-            axes.add_collection(LineCollection(own, colors=colour, linewidths=width, capstyle="butt"))
+            bars = axes.add_collection(LineCollection(own, colors=colour, linewidths=width, capstyle="butt"))
+            if len(attempts) * MAX_LAYERS > MAX_SVG_MARKS:
+                bars.set_rasterized(True)
+            else:
+                axes.figure.hover(bars, *(message("piece {number}, {kind}: {duration}", number=ends[0][1], kind=label, duration=format_duration(ends[1][0] - ends[0][0])) for ends in own))  # fmt: skip
     axes.set_ylim(pieces - 0.5, -0.5)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.tick_params(colors=INK)
