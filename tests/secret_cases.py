@@ -7,7 +7,7 @@ import hashlib
 import html
 import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -107,6 +107,63 @@ MORE = (
     "passphrase for key: {}",
     "Authorization: NTLM {}",
     "podman login --creds=bob:{} reg",
+    "curl -E cert.pem:{} https://r",
+    "http -a admin:{} https://r",
+    "ACL SETUSER bob on >{} ~* +@all",
+    "sshpass -p{} ssh root@h",
+    "ossutil config -e e -i LTAIabc -k {}",
+    "obsutil config -i=AKX -k={} -e=e",
+    "coscli config add -i AKIDx -s {}",
+    "mc alias set m https://m admin {}",
+    "gcloud auth activate-refresh-token a {}",
+    "vault login {}",
+    "htpasswd -nb bob {}",
+    "openssl enc -k {} -in a",
+    "npm config set _auth {}",
+    "printf '%s' '{}' | docker login --password-stdin r",
+    "postgres://u:{}@/d?host=/tmp",
+    "X-JFrog-Art-Api: {}",
+    "Authorization: SharedKey acc:{}",
+    "&AuthConfig{{Username:bob,Password:***,Auth:{},ServerAddress:r}}",
+    "password was: {}",
+    "invalid api key {}",
+    "ak/sk: AKx/{}",
+    "CREATE USER bob IDENTIFIED WITH mysql_native_password BY '{}'",
+    "SET PASSWORD FOR 'bob'@'%' = PASSWORD('{}')",
+    '<password type="plain">{}</password>',
+    "<property><name>fs.s3a.secret.key</name><value>{}</value></property>",
+    '<setting name="password" serializeAs="String"><value>{}</value></setting>',
+    '<input type="password" value="{}">',
+    "password -> {}",
+    "password .= '{}'",
+    'password ||= "{}"',
+    'if password != "{}" {{',
+    'let token: &str = "{}";',
+    'var secretKey string = "{}"',
+    "os.environ['PASSWORD'] = '{}'",
+    'setenv("PASSWORD", "{}", 1)',
+    'config["password"] = "{}"',
+    '.password("{}")',
+    '.withCredentials("AKx", "{}")',
+    'new BasicAWSCredentials("AKx", "{}")',
+    "HTTPBasicAuth('bob', '{}')",
+    "registryAuth={}",
+    '(*config.Redis)(0xc000)({{ Password: (string) (len=22) "{}" }})',
+    "%22password%22%3A+%22{}%22",
+    "\\x22password\\x22:\\x22{}\\x22",
+    "пароль: {}",
+    "https://open.feishu.cn/open-apis/bot/v2/hook/{}",
+    "https://discord.com/api/webhooks/1/{}",
+    "https://api.telegram.org/bot123456789:AA{}/send",
+    "sign={}",
+    "X-Hub-Signature-256: sha256={}",
+    "connect.sid=s%3A{}",
+    "unseal key 1: {}",
+    "A temporary password is generated for root@localhost: {}",
+    "password changed from old to {}",
+    'password mismatch: got "{}", want "x"',
+    "creds=bob:{}",
+    "basic auth bob:{}",
 )  # fmt: skip
 """Forms that are tried as they are and in JSON."""
 TRICKY = ("{}@y", "{}/y", "x[{}", 'x"{}', "x\\{}", "{}@y/z", "{}:y", "x#{}", "x?{}", "{}%40y")
@@ -168,6 +225,64 @@ def one_line() -> Iterator[Canary]:
         yield Canary("PEM in one line", form, cores)
     encoded = base64.b64encode(text.encode()).decode()
     yield Canary("PEM in base64", f"tls.key: {encoded}", (encoded[60:100],))
+
+
+NAMES = [
+    "MYSQL_PWD",
+    "PGPASSWORD",
+    "REDISCLI_AUTH",
+    "RABBITMQ_DEFAULT_PASS",
+    "AWS_SECRET_ACCESS_KEY",
+    "AZURE_STORAGE_CONNECTION_STRING",
+    "HF_TOKEN",
+    "DOCKER_AUTH_CONFIG",
+    "OBS_SK",
+    "JWT_KEY",
+    "APP_KEY",
+    "SECRET_KEY_BASE",
+    "HASH_SALT",
+    "SENTRY_DSN",
+    "bindPW",
+    "rootpw",
+    "dbPass",
+    "userpass",
+    "privateKey",
+    "clientSecret",
+    "x-api-key",
+    "X-Registry-Auth",
+    "identitytoken",
+    "client-key-data",
+    "storepass",
+    "psk",
+    "sessionid",
+    "csrf_token",
+    "accessKeyId",
+    "encryptionKey",
+    "password2",
+    "apiKey1",
+    "authkey",
+    "spring.datasource.password",
+]
+FORMS = (
+    "{n}: {v}", "{n}={v}", "{n} = {v}", '{n}: "{v}"', "{n}='{v}'", '"{n}":"{v}"', '"{n}": "{v}"', "'{n}': '{v}'", '{n}:"{v}"', "{n}={v} next=1", "({n}={v}, a=1)",
+    "{{{n}:{v} a:1}}", "{n} => '{v}'", "--{n}={v}", "--{n} {v}", "-{n} {v}", "export {n}={v}", "- {n}={v}", "x={n}={v}", '"{n}={v}"', '["{n}={v}"]', '{n}: Some("{v}")',
+    "{n}:[{v}]", '{n}:["{v}"]', "<{n}>{v}</{n}>", "&{n}={v}&b=1", "?{n}={v}", '{n}\\":\\"{v}\\"', "name: {n}, value: {v}", '{{"name":"{n}","value":"{v}"}}',
+    '{{"key":"{n}","value":"{v}"}}', "{{Name:{n} Value:{v} ValueFrom:nil}}", '("{n}", "{v}")', '("{n}","{v}")', '[("{n}", "{v}")]', '{n}:= "{v}"', "{n}|{v}",
+    "| {n} | {v} |", "{n}\t{v}", "{n};{v}", 'os.environ["{n}"] = "{v}"', '$env:{n}="{v}"', "ENV {n}={v}", "ARG {n}={v}", "-e {n}={v} img", "--set {n}={v}",
+    "--env={n}={v}", "{n}: &x {v}", "{n}: !!str {v}", "{n}: '{v}' # comment", "  {n}:    {v}   ", '"{n}" : "{v}"', "{n}={v};", "{n}:{v}", "{n}: b'{v}'",
+    "b'{n}': b'{v}'", "{n}=%22{v}%22",
+)  # fmt: skip
+"""How a name and its value are written; each name is tried in each."""
+
+
+def pairs() -> Iterator[Canary]:
+    """Yield each name of a secret in each form, alone, and in a line of JSON."""
+    for name in NAMES:
+        for form in FORMS:
+            value = secret(f"{name} {form}")
+            text = form.format(n=name, v=value)
+            yield Canary(f"{name} in {form}", text, (value,))
+            yield Canary(f"{name} in {form}, in JSON", json.dumps({"level": "error", "msg": text}), (value,))
 
 
 def several_lines() -> Iterator[Canary]:
@@ -256,3 +371,10 @@ def files(canaries: list[Canary]) -> dict[str, bytes]:
         "shell.txt": "\n".join(f"$ {text}" for text in texts).encode(), "access.log": "\n".join(f'10.0.0.1 - bob [02/May/2026:10:00:00 +0000] "GET /v2/ HTTP/1.1" 401 0 "-" "{text}"' for text in lines).encode(),
         "cri/0.log": "\n".join(f"2026-05-02T10:00:00.000000000Z stderr F {text}" for text in (client + console).split("\n")).encode(),
     }  # fmt: skip
+
+
+def leaks(canaries: Iterable[Canary], said: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return which output holds what is left of a canary; each word of an output is looked at once."""
+    cores = {core for canary in canaries for core in canary.cores}
+    words = {name: " ".join(set(text.split())) for name, text in said.items()}
+    return [(name, core) for name, text in words.items() for core in cores if core in text]

@@ -8,22 +8,23 @@ NAME_ENDINGS = (
     "authorization", "cookie", "cookies", "token", "passwd", "password", "passwords", "passphrase", "passcode", "secret", "secrets", "key", "keyid", "key_id",
     "key-id", "key.id", "accessid", "access_id", "secretid", "secret_id", "secret-id", "signature", "credential", "credentials", "signedheaders",
     "connectionstring", "connection_string", "connection-string", "registry-auth", "dockerconfigjson", "dockercfg", "key-data", "key_data",
-    "certificate-data", "authority-data", "requirepass", "masterauth", "sessionid", "session_id", "session-id", "sessid", "pepper", "key_base", "key_old", "key_new", "key_prod", "pwd", "pass", "salt", "dsn", "sig", "auth", "hmac",
-    " ak", '"ak', "'ak", "&ak", "?ak", "_ak", "-ak", " sk", '"sk', "'sk", "&sk", "?sk", "_sk", "-sk",
+    "certificate-data", "authority-data", "requirepass", "masterauth", "sessionid", "session_id", "session-id", "sessid", "pepper", "pw", "psk", "creds", "csrf", "xsrf", "auth_config", "auth-config", "authconfig", "art-api", "signatureprovided", "key_base", "key_old", "key_new", "key_prod", "pwd", "pass", "salt", "dsn", "sig", "sign", "sid", "session", "auth", "hmac",
+    " ak", "/ak", "/sk", '"ak', "'ak", "&ak", "?ak", "_ak", "-ak", " sk", '"sk', "'sk", "&sk", "?sk", "_sk", "-sk",
 )  # fmt: skip
 """Endings of names that can name a secret, in lower case; the native reader's table is generated from these."""
 
 _LONG = re.compile(
     r"(?:authorization|cookies?|token|passw(?:or)?ds?|passphrase|passcode|secrets?|credentials?|signature|signedheaders|requirepass|masterauth"
     r"|(?:api|access|private|secret|account)[_.-]?key(?:[_.-]?id)?|(?:master|encryption|signing|shared|session|client|license|ssh|jwt|hmac|aes|rsa|auth)[_-]?key"
-    r"|(?:access|secret)[_.-]?id|connection[_.-]?string|registry[_-]auth|dockerc(?:onfigjson|fg)|(?:key|certificate|authority)[_-]data"
-    r"|(?:^|[_.-])(?:pwd|hmac|salt|dsn|pepper)|sess(?:ion)?[_-]?id|密码|口令|密钥|令牌|凭证)(?:[_-]?(?:base(?:64)?|b64|value|old|new|previous|current|prod|dev|string|plain|raw|v?\d{1,2}))?$",
+    r"|(?:access|secret)[_.-]?id|connection[_.-]?string|registry[_-]?auth|auth[_-]?config|art-api|creds|connect\.sid|[cx]srf|signatureprovided|dockerc(?:onfigjson|fg)|(?:key|certificate|authority)[_-]data"
+    r"|(?:^|[_.-])(?:pwd|pw|psk|hmac|salt|dsn|pepper)|(?:bind|root|admin|user|db|mysql|redis|ldap)pw|sess(?:ion)?[_-]?id|密码|口令|密钥|令牌|凭证|パスワード|비밀번호|пароль|passwort|contraseña)(?:[_-]?(?:base(?:64)?|b64|value|old|new|previous|current|prod|dev|string|plain|raw|v?\d{1,3}))?$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"[a-z](?:Salt|DSN|Dsn|Pwd|PWD)$")
 _PASS = re.compile(r"(?:^|[_.-])pass$|[a-z]Pass$", re.IGNORECASE)
 _SHORT = re.compile(r"(?:^|26|u0026|amp|[_-])sig$|(?:^|[_-])[as]k$|(?:^|[_-])auth$", re.IGNORECASE)
 _SHELL = frozenset({"PWD", "OLDPWD"})
+_BARE = frozenset({"session", "sign", "sid", "connect.sid"})
 _HARMLESS_KEYS = frozenset((
     "cache", "primary", "foreign", "routing", "route", "sort", "partition", "topology", "label", "task", "piece", "public",
     "pub", "group", "map", "row", "item", "index", "lookup", "object", "prefix", "dedup", "trace", "span", "hash", "tag",
@@ -50,6 +51,11 @@ def kind_of_name(name: str) -> Kind | None:
         return Kind.CERTAIN
     if _PASS.search(name) or _SHORT.search(name):
         return Kind.LIKELY
+    return Kind.BARE_KEY if name.lower() in _BARE else _kind_of_key(name)
+
+
+def _kind_of_key(name: str) -> Kind | None:
+    """Return the same of a name that ends with ``key`` or its id."""
     if name.lower().endswith(("key", "key_id", "key-id", "keyid")):
         words = [word.lower() for word in re.split(r"[_.-]|(?<=[a-z0-9])(?=[A-Z])", name) if word]
         *before, last = words[:-1] if words[-1:] == ["id"] else words

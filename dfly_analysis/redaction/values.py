@@ -4,7 +4,7 @@ import re
 
 QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
 """A quotation mark: plain, escaped by JSON any number of times, or doubled by CSV."""
-CLOSE = rf"(?:\"\"(?=\s*+[:=,]|\s++\w)|{QUOTE})"  # the same behind a name
+CLOSE = rf"(?:\"\"(?=\s*+[\]:=,;|>-]|\s++\w)|{QUOTE})"  # the same behind a name
 _WRAPPER = re.compile(
     r"(?>(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*)"
 )
@@ -20,7 +20,7 @@ _BARE = re.compile(
 _PARAMETER = r"(?:\"\"[^\"]*+\"\"|\\*+\"[^\"]*+\"|[^\s\"',]++)"
 _CREDENTIALS = re.compile(  # of an Authorization header: its parameters belong to it
     rf"(?>(?:[A-Za-z][\w-]*+\s+)?)\w[\w-]*+={_PARAMETER}(?>(?:,\s*+\w[\w-]*+={_PARAMETER})*)"
-    r"|(?>(?:(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|Hawk|HMAC|ApiKey|OSS|OBS|GOOG1|AWS)\s++)?)[^\s\"',;)}\]\\`<]++",
+    r"|(?>(?:(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|Hawk|HMAC|ApiKey|SharedKey(?:Lite)?|OSS|OBS|GOOG1|AWS)\s++)?)[^\s\"',;)}\]\\`<]++",
     re.IGNORECASE,
 )
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from reading_cases import line, read
-from secret_cases import BENIGN, one_line, several_lines
+from secret_cases import BENIGN, one_line, pairs, several_lines
 
 from dfly_analysis.readers.logs import native_parser
 from dfly_analysis.redaction import LineRedactor, redact
@@ -31,6 +31,11 @@ def test_no_canary_survives_in_text():
     """Hundreds of families and forms, on one line and on several."""
     assert len(ONE_LINE) + len(SEVERAL_LINES) > 1000
     assert leaks([*ONE_LINE, *SEVERAL_LINES], lambda canary: redact(canary.text)) == {}
+
+
+def test_no_pair_of_name_and_value_survives():
+    """However it is written: assignments, prints of programs, arguments, tables."""
+    assert leaks(list(pairs()), lambda canary: redact(canary.text)) == {}
 
 
 def test_canaries_are_redacted_once_and_for_all():

@@ -14,28 +14,18 @@ from cli.cases import invoke
 from hypothesis import given
 from hypothesis import strategies as st
 from reading_cases import generated, write_tree
-from secret_cases import BENIGN, files, one_line, several_lines
+from secret_cases import BENIGN, files, leaks, one_line, several_lines
 
 from dfly_analysis.sharing import Pseudonyms, Scrubber
 from dfly_analysis.sharing.words import is_known
 
 CANARIES = [*one_line(), *several_lines()]
-CORES = {core for canary in CANARIES for core in canary.cores}
 
 
 def contents(folder: Path) -> dict[str, str]:
     return {
         path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*") if path.is_file()
     }
-
-
-def leaks(said: dict[str, str]) -> list[tuple[str, str]]:
-    return [
-        (name, text[max(0, text.find(core) - 60) : text.find(core) + 30])
-        for name, text in said.items()
-        for core in CORES
-        if core in text
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +51,7 @@ def test_no_canary_is_in_a_copy(tree, tmp_path):
     for place, paths in enumerate(([folder], [outer], named)):
         done = invoke("redact", *paths, "-o", tmp_path / str(place))
         assert done.exit_code == 0, done.output
-        assert leaks({**contents(tmp_path / str(place)), "printed": done.output}) == []
+        assert leaks(CANARIES, {**contents(tmp_path / str(place)), "printed": done.output}) == []
     assert len(contents(tmp_path / "2")) == len(named)
 
 
