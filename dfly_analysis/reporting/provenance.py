@@ -19,7 +19,7 @@ from dfly_analysis.reporting.labels import FILES, common_folder
 
 NAME = "dfly-analysis-run"
 _VERSION = 1
-_MAX_FILES = 2000
+_MAX_FILES = 300
 _HASH_LENGTH = 16
 _WANTED = "give the report.html of `dfly-analysis report`"
 WRITABLE = "name another folder with -o"

@@ -30,7 +30,7 @@ from dfly_analysis.reporting.labels import (
 MAX_ROWS = 100
 MAX_FAILED = 50
 MAX_FALSE = 5
-MAX_FILES = 200
+MAX_FILES = 100
 MAX_EVIDENCE = 8
 _UNIT_SCALES = frozenset({"B/s", "bytes"})
 """Units that follow the number and scale with it, as megabytes do."""

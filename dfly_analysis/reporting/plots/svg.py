@@ -39,7 +39,7 @@ def write_svg(canvas: Any, titles: Mapping[str, Sequence[str]]) -> bytes:
     used = {
         name for element in figure.iter() for value in element.attrib.values() for name in _REFERENCE.findall(value)
     }
-    content = [_tidy(child, used, prefix) for child in figure if child.tag in ("g", "defs")]
+    content = [_compact(child, used, prefix) for child in figure if child.tag in ("g", "defs")]
     root = ET.Element("svg", {
         "class": "picture", "xmlns": "http://www.w3.org/2000/svg", "viewBox": figure.attrib["viewBox"], "fill": "currentColor",
         "style": "color:var(--picture-ink)", "pointer-events": "all", "stroke-linejoin": "round", "font-family": "system-ui, 'Noto Sans', sans-serif",
@@ -81,7 +81,7 @@ def _rounded(found: re.Match[str]) -> str:
     return f"{round(float(found[0]), 1):g}"
 
 
-def _tidy(element: ET.Element, used: set[str], prefix: str) -> ET.Element | None:
+def _compact(element: ET.Element, used: set[str], prefix: str) -> ET.Element | None:
     """Return an element with the ids that are used, made unique, and what its marks share said once; None where nothing is left."""
     name = element.attrib.pop("id", "")
     if name in used:
@@ -89,7 +89,7 @@ def _tidy(element: ET.Element, used: set[str], prefix: str) -> ET.Element | None
     for attribute, value in element.attrib.items():
         if attribute == "href" or value.startswith("url("):
             element.set(attribute, value.replace("#", f"#{prefix}-", 1) if not value.startswith("data:") else value)
-    children = [child for child in (_tidy(child, used, prefix) for child in element) if child is not None]
+    children = [child for child in (_compact(child, used, prefix) for child in element) if child is not None]
     if element.tag == "g" and not element.attrib and len(children) == 1:
         return children[0]
     if element.tag in ("g", "defs") and not children:

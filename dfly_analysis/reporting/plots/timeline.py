@@ -29,7 +29,7 @@ from dfly_analysis.units import format_duration
 
 WIDTHS_S = (10, 30, 60, 300, 600, 1800, 3600, 6 * 3600, 86400)
 MAX_BINS = 90
-MAX_HOSTS = 20
+MAX_HOSTS, MAX_ROWS = 20, 50
 _TITLES = {"pieces": message("Failed attempts at pieces"), "tasks": message("Failed tasks")}
 _CAPTIONS = {
     "pieces": message("From top to bottom: failed attempts at pieces by outcome, retries, and failures by host (darker is more). Times are UTC."),
@@ -94,7 +94,7 @@ def draw_timeline(dataset: Dataset) -> Figure | NotDrawn:
             columns=(message("Host"), *map(kind_label, columns), message("All")),
             rows=[
                 (host, *(f"{table.get((host, kind), 0):,}" for kind in columns), f"{n:,}")
-                for host, n in hosts.most_common()
+                for host, n in hosts.most_common(MAX_ROWS)
             ],
         )  # fmt: skip
 
