@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize fuzz faults golden lint format types messages docs evaluate learn audit bench lock clean system-packages
+.PHONY: help report test check coverage sanitize fuzz faults golden lint format types messages docs evaluate learn audit bench lock release clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -101,8 +101,11 @@ lock: ## resolve the locks anew (needs uv)
 	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/runtime.txt pyproject.toml -o lock/core.txt
 	@$(UV) pip compile $(LOCK_FLAGS) --upgrade --constraint lock/dev.txt --extra release pyproject.toml lock/build.in -o lock/release.txt
 
+release: .venv-release/stamp ## make the artifacts of the tag at HEAD in dist/; TAG=v1.0.0 names another, URL=… where they will be downloaded from
+	@.venv-release/bin/python -m tools.release $(if $(TAG),--tag $(TAG)) $(if $(URL),--url $(URL))
+
 clean: ## remove everything that can be made again
-	@rm -rf .venv build dist docs/_build docs/reference/generated reports/sample
+	@rm -rf .venv .venv-release build dist docs/_build docs/reference/generated reports/sample
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -126,6 +129,12 @@ clean: ## remove everything that can be made again
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@$(COMPILED)
 	@touch .venv/runtime.stamp $@
+
+# What makes a release is apart from what is developed with: its libraries end up in no artifact.
+.venv-release/stamp: lock/release.txt
+	@$(PYTHON) -m venv .venv-release
+	@.venv-release/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r lock/release.txt
+	@touch $@
 
 # The tests look at the report in a real browser and have the alert rules checked by Prometheus' own tool.
 system-packages:
