@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+from packaging.tags import compatible_tags, cpython_tags
 
-PLATFORM = "manylinux_2_28_x86_64"
-_PLATFORMS = (PLATFORM, *(f"manylinux_2_{minor}_x86_64" for minor in (27, 26, 24, 17, 12, 5)), "manylinux2014_x86_64", "manylinux1_x86_64", "linux_x86_64")  # fmt: skip
+_PLATFORMS = (*(f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)), "manylinux2014_x86_64", "manylinux1_x86_64", "linux_x86_64")  # fmt: skip
 
 
 def write_single_file(python: str, lock: Path, wheel: Path, work: Path, output: Path) -> Path:
@@ -44,19 +46,36 @@ def write_single_file(python: str, lock: Path, wheel: Path, work: Path, output: 
     wheels = sorted(str(path) for path in [*folder.glob("*.whl"), wheel])
     program = output / f"{'-'.join(wheel.name.replace('_', '-', 1).split('-')[:3])}-{short}-linux-x86_64.pex"
     pex = [sys.executable, "-m", "pex", "--no-pypi", "--find-links", str(folder), "--venv", "--script", "dfly-analysis"]
-    named = ["--platform", f"{PLATFORM}-cp-{python}.0-{short}", "--python-shebang", f"/usr/bin/env python{python}"]
+    (work / f"{short}.json").write_text(json.dumps(_platform(python)), "utf-8")
+    named = ["--complete-platform", str(work / f"{short}.json"), "--python-shebang", f"/usr/bin/env python{python}"]
     subprocess.run([*pex, *named, "--output-file", str(program), *wheels], check=True)  # noqa: S603
     return program
 
 
+def _platform(python: str) -> dict[str, Any]:
+    """Describe Linux with a Python to PEX: what markers of requirements see, and which wheels fit."""
+    major, minor = (int(part) for part in python.split("."))
+    tags = [*cpython_tags((major, minor), platforms=_PLATFORMS), *compatible_tags((major, minor), platforms=_PLATFORMS)]
+    return {"marker_environment": _markers(python), "compatible_tags": [str(tag) for tag in tags]}
+
+
+def _markers(python: str) -> dict[str, str]:
+    variables = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_version": f"{python}.0",
+    }
+    return {name: str(value) for name, value in default_environment().items()} | variables
+
+
 def _for_python(lock: Path, python: str) -> list[str]:
     """Return the entries of a lock that hold for a Python: pip would decide by the one that runs it."""
-    environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+    environment = _markers(python) | {"extra": ""}
     entries = lock.read_text("utf-8").replace("\\\n", " ").splitlines()
     kept = []
     for entry in filter(str.strip, entries):
         pin, _, hashes = entry.partition(" --hash=")
         marker = Requirement(pin.strip()).marker
-        if marker is None or marker.evaluate({name: str(value) for name, value in environment.items()}):
+        if marker is None or marker.evaluate(environment):
             kept.append(f"{pin.partition(';')[0].strip()} --hash={hashes}\n")
     return kept
