@@ -7,6 +7,7 @@ writes ``16Gi``, people write ``20GB``.
 import math
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.messages import message
@@ -77,6 +78,11 @@ def _finite(number: float) -> float:
     if not math.isfinite(value):
         raise DflyError(f"{number} is not a finite number", hint="write a smaller one")
     return value
+
+
+def format_time(time_ns: int) -> str:
+    """Return nanoseconds since 1970 to the second: ``2026-11-23 22:54:55 UTC``."""
+    return f"{datetime.fromtimestamp(time_ns // 10**9, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def format_duration(seconds: float) -> str:

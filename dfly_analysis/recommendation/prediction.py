@@ -44,7 +44,7 @@ class UncoveredFailures:
     @property
     def text(self) -> Message:
         return message(
-            "{failed:,} of {total:,} downloads of layers on a {role} failed in another way than by a piece, which the durations of pieces do not show, so their failure rate is not predicted",
+            "{failed:,} of {total:,} layer downloads on a {role} failed for reasons other than failed pieces; the durations of pieces do not show such failures, so the failure rate is not predicted",
             failed=self.failed, total=self.total, role=TITLES[self.role],
         )  # fmt: skip
 

@@ -150,7 +150,7 @@ def _stages(plan: PreheatPlan) -> TableView:
     layers = plural("{n} layer", "{n} layers", len(plan.manifest.layers))
     notes = (
         *(message("{warning}.", warning=one) for one in plan.warnings),
-        message("Observed image: {layers} of at least 64 KiB, the largest of them; {size}, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
+        message("Observed image: {layers} of at least 64 KiB, {size} in total, under the effective settings.", layers=layers, size=figure(plan.manifest.size_bytes, "bytes")),
         message("The logs do not show which layers start-up needs. The first layers, up to a tenth of the image, are assumed."),
     )  # fmt: skip
     headings = Heading.row("Stage", "Layers", "Size", "Duration", "A layer fails", numbers=range(1, 5))

@@ -293,7 +293,7 @@ def _notes(source: Source, question: Question, workload: Workload | None) -> Ite
     if workload.observed.left_out:
         n = workload.observed.left_out
         yield message(
-            "{n:,} downloads of layers failed in another way than by a failed piece, so how many fail is not predicted",
+            "{n:,} layer downloads failed for reasons other than failed pieces, so the number of failures is not predicted",
             n=n,
         )
     if question.size_bytes and question.size_bytes > 4 * workload.largest_bytes:

@@ -88,7 +88,7 @@ def test_a_denied_prediction_is_not_shown():
     tasks.loc[tasks["outcome"] != "ok", "cause"] = "disk_full"
     turned = replace(report, dataset=report.dataset.with_frames(tasks=tasks))
     assert turned.prediction.now is None
-    assert "failed in another way than by a piece" in turned.prediction.withheld
+    assert "failed for reasons other than failed pieces" in turned.prediction.withheld
     text = re.sub(r"<[^>]+>", " ", turned.verdict.html())
     assert "now, with a timeout" not in text
     assert "timeouts and errors of pieces alone" in text

@@ -7,12 +7,12 @@ import pyarrow as pa
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, format_hosts, iso
+from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, format_hosts
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message, plural
 from dfly_analysis.sql_scripts import sql
-from dfly_analysis.units import format_rate, format_share, format_size
+from dfly_analysis.units import format_rate, format_share, format_size, format_time
 
 ABOUT = load_check("back_to_source_storm")
 _CONTACTS = (
@@ -53,7 +53,7 @@ def check(dataset: Dataset) -> Finding:
             "{n:,} of {pulls:,} pulls ({share}) went back to the source for blobs that other peers had, on {nodes}",
             n=n, pulls=pulls, share=format_share(n / pulls), nodes=plural("{n} node ({names})", "{n} nodes ({names})", hosts, names=format_hosts(names)),
         ),
-        message("from {begin} to {end}", begin=iso(first), end=iso(last)),
+        message("from {begin} to {end}", begin=format_time(first), end=format_time(last)),
     ]  # fmt: skip
     if source_bytes:
         rate = format_rate(source_bytes * 1e9 / max(last - first, 1))

@@ -7,10 +7,11 @@ from dfly_analysis.catalog.error_signatures import signatures_in
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts, iso
+from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, join, message, plural
 from dfly_analysis.sql_scripts import sql
+from dfly_analysis.units import format_time
 
 ABOUT = load_check("corrupt_parent")
 SIGNATURES = frozenset({"digest_mismatch", "piece_without_digest", "content_length_changed"})
@@ -45,7 +46,7 @@ def check(dataset: Dataset) -> Finding:
             host=host, bad=own, total=plural("{n} piece", "{n} pieces", bad), children=plural("{n} node", "{n} nodes", children),
         ),
         message("{served:,} other pieces of it came through", served=served),
-        message("from {begin} to {end}", begin=iso(first), end=iso(last)),
+        message("from {begin} to {end}", begin=format_time(first), end=format_time(last)),
     ]  # fmt: skip
     if len(parents) > 1:
         facts.append(

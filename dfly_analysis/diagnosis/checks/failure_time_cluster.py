@@ -6,11 +6,11 @@ import numpy as np
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, iso
+from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks
 from dfly_analysis.diagnosis.proportion_tests import SOURCE_ATTEMPTS, Comparison, Proportion, overdispersion
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
-from dfly_analysis.units import format_duration
+from dfly_analysis.units import format_duration, format_time
 
 ABOUT = load_check("bad_hour")
 _WIDTHS_S = (10, 60, 300, 900, 3600, 6 * 3600, 86400)
@@ -74,7 +74,7 @@ def _judge(dataset: Dataset, period: _Period) -> Finding:
     begin, end, failures, run = period
     ((level, bad, n),) = dataset.rows(_IN_FLIGHT, (run, begin, end))
     alike = failures._replace(rest=Proportion(bad, n))
-    when = {"begin": iso(begin), "end": iso(end)}
+    when = {"begin": format_time(begin), "end": format_time(end)}
     if n < FEWEST_ALIKE:
         return ABOUT.unknown(message("from {begin} to {end} {bad:,} of {n:,} attempts failed, but at no other time were about as many pieces in flight ({level:,.0f}): the load may explain it", bad=failures.own.bad, n=failures.own.n, level=level or 0, **when))  # fmt: skip
     if not alike.stands_out():

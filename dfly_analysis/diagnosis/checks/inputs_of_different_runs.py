@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import format_hosts, iso
+from dfly_analysis.diagnosis.evidence import format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message, plural
-from dfly_analysis.units import format_duration
+from dfly_analysis.units import format_duration, format_time
 
 ABOUT = load_check("inputs_of_different_runs")
 PERIOD_S = 86_400.0
@@ -44,7 +44,7 @@ def check(dataset: Dataset) -> Finding:
 def _runs(dataset: Dataset) -> Iterator[Message]:
     if dataset.input_runs:
         runs = [
-            message("{name} ({first} to {last})", name=run.name, first=iso(int(run.first.astype(int))), last=iso(int(run.last.astype(int))))
+            message("{name} ({first} to {last})", name=run.name, first=format_time(int(run.first.astype(int))), last=format_time(int(run.last.astype(int))))
             for run in dataset.input_runs
         ]  # fmt: skip
         yield message("several runs: {runs}", runs=format_list(runs))

@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts, iso
+from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message, plural
 from dfly_analysis.reconstruction.task_time import SECOND_ROUND, STEP, STEPS
 from dfly_analysis.sql_scripts import sql
-from dfly_analysis.units import format_duration
+from dfly_analysis.units import format_duration, format_time
 
 ABOUT = load_check("stuck")
 MIN_S = 30.0
@@ -58,7 +58,7 @@ def check(dataset: Dataset) -> Finding:
         message("a piece usually takes {duration} there", duration=format_duration(worst.piece_s)),
         join([message("waiting for {whom}: {n:,}", whom=whom, n=count) for whom, count in targets.most_common()], ", "),
         message(
-            "the longest waited from {begin} to {end}: {ending}", begin=iso(worst.from_ns), end=iso(worst.until_ns), ending=_ending(worst),
+            "the longest waited from {begin} to {end}: {ending}", begin=format_time(worst.from_ns), end=format_time(worst.until_ns), ending=_ending(worst),
         ),
     ]  # fmt: skip
     ((pending,),) = dataset.rows("SELECT count(*) FROM jobs WHERE state IN ('PENDING', 'STARTED', 'RECEIVED', 'RETRY')")
