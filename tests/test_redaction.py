@@ -81,6 +81,14 @@ def test_a_json_line_stays_json(value):
     assert "12345" not in clean
 
 
+@pytest.mark.parametrize("name", ["msg", "token", "apiKey"])
+def test_long_texts_in_json_are_read_and_named(name):
+    """A text of thousands of characters stays unless its name or its content is secret."""
+    harmless = json.loads(redact(json.dumps({name: "a word and " * 200, "user": "me", "password": "abc"})))
+    assert harmless == {name: "a word and " * 200 if name == "msg" else MARK, "user": "me", "password": MARK}
+    assert CANARY not in redact(json.dumps({name: "a word and " * 200 + json.dumps({"password": CANARY})}))
+
+
 WORDS = st.sampled_from([
     "Authorization", "token", "password", "cookie", ": ", "=", '"', '\\"', "\\", "[", "]", "{", "}", "(", "Some(", "Bearer ", "Basic ", "Digest ",
     "eyJabcdef.eyJabcdef.", "https://", "@", "/", "&", "?", "sig", "signature", MARK, "\n", " ", ",", "abc", "abcdefgh1", "[]string", "None", "'",

@@ -22,6 +22,7 @@ _LAST_NAME = re.compile(
     r"(?<![\w.-])(?P<name>[\w.-]++)\\*[\"']?\s*+(?:[:=]|=>)\s*+(?:(?P<scalar>[|>][-+0-9]*)|\\|\[)?\s*$"
 )
 _STRING = re.compile(r'(?<!\\)"(?>(?:[^"\\]|\\.)*)"')
+_LONG_STRING, _PLACE = 500, re.compile(r"LongString0(\d{6})")
 _MOST_DEEP = 4
 _KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(
@@ -53,12 +54,13 @@ class LineRedactor:
             return continued
         text = self._look(text)
         is_nested = self._depth < _MOST_DEEP and ("\\n" in text or text[:1] == "{")
-        return redact_line(self._redact_strings(text) if is_nested and may_hold_secret(text) else text)
+        return self._redact_strings(text) if is_nested and may_hold_secret(text) else redact_line(text)
 
     def _redact_strings(self, text: str) -> str:
-        """Redact texts of several lines that a line holds as strings of JSON, or with newlines as escapes."""
+        """Redact a line, and first the texts of several lines that it holds as strings of JSON, or with newlines as escapes."""
         if '"' not in text:
-            return "\\n".join(redact_lines(text.split("\\n"), self._depth + 1))
+            return redact_line("\\n".join(redact_lines(text.split("\\n"), self._depth + 1)))
+        is_whole, long_strings = not _PLACE.search(text) and _is_json(text), list[str]()
 
         def redacted(found: re.Match[str]) -> str:
             try:
@@ -66,9 +68,15 @@ class LineRedactor:
             except ValueError:
                 return found[0]
             clean = "\n".join(redact_lines(plain.split("\n"), self._depth + 1))
-            return found[0] if clean == plain else json.dumps(clean, ensure_ascii=False)
+            if clean != plain:
+                return json.dumps(clean, ensure_ascii=False)
+            if not is_whole or len(plain) < _LONG_STRING or " " not in plain:
+                return found[0]
+            long_strings.append(found[0][1:-1])
+            return f'"LongString0{len(long_strings) - 1:06}"'  # clean; here only its place counts
 
-        return _STRING.sub(redacted, text)
+        text = redact_line(_STRING.sub(redacted, text))
+        return _PLACE.sub(lambda found: long_strings[int(found[1])], text) if long_strings else text
 
     def _continued(self, text: str) -> str | None:
         """Return a line that belongs to the value of an earlier one; None where it does not."""
@@ -175,6 +183,14 @@ def _scrubbed(head: str, value: str) -> str:
     tail = value[len(value.rstrip(" \t,\\\"'")) :]
     quote = value[0] if tail.lstrip("\\")[:1] == value[:1] and value[0] in "\"'" else ""
     return f"{head}{quote}{MARK}{tail}"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _indent(text: str) -> int:

@@ -23,6 +23,8 @@ _LONG = re.compile(
 _CAMEL = re.compile(r"[a-z](?:Salt|DSN|Dsn|Pwd|PWD)$")
 _PASS = re.compile(r"(?:^|[_.-])pass$|[a-z]Pass$", re.IGNORECASE)
 _SHORT = re.compile(r"(?:^|26|u0026|amp|[_-])sig$|(?:^|[_-])[as]k$|(?:^|[_-])auth$", re.IGNORECASE)
+_END_OF_ID = re.compile(r"[0-9a-fA-F._-]+")
+"""In no name of a secret the last eight characters are such; ids are so many that they are told by it alone."""
 _SHELL = frozenset({"PWD", "OLDPWD"})
 _BARE = frozenset({"session", "sign", "sid", "connect.sid"})
 _HARMLESS_KEYS = frozenset((
@@ -45,7 +47,7 @@ class Kind(Enum):
 @lru_cache(maxsize=4096)
 def kind_of_name(name: str) -> Kind | None:
     """Return how sure a name of a field, header, variable or option names a secret; None where it does not."""
-    if name in _SHELL:
+    if name in _SHELL or _END_OF_ID.fullmatch(name[-8:]):
         return None
     if _LONG.search(name) or _CAMEL.search(name):
         return Kind.CERTAIN

@@ -57,8 +57,9 @@ def _screen() -> Any:
     return found
 
 
+_NAME, _ASCII_NAME = re.compile(r"[\w.-]+"), re.compile(r"[0-9A-Za-z_.-]+")
 _NAMED = re.compile(  # an identifier and what separates it from its value
-    rf"(?<![\w.-])(?P<name>[\w.-]++)(?P<close>{CLOSE}|)(?:"
+    rf"(?P<name>[\w.-]++)(?P<close>{CLOSE}|)(?:"
     r"(?P<sep>(?:(?<=[\"'])\])?\s*+(?>(?:(?:is|was)\s*+(?=:))?)(?:-{0,2}[=-]>|(?:\|\||[.!?+:=])?=|[:：]|(?<=\s)\|(?=\s)|\((?=[\"']))[\s+]*+)"
     r"|(?P<comma>\s*+,\s*+)|(?P<tag>(?:\s[^<>]{0,100}+)?>)|(?P<bar>[|;\t]|\\++t)|(?P<space>[ \t]++(?>(?:(?:is|was)[ \t]++)?)))",
 )
@@ -107,18 +108,20 @@ _HARMLESS = re.compile(
 _BASE64 = re.compile(
     r"(?![0-9a-fA-F]++(?![A-Za-z0-9+/=_-])|[A-Za-z]++(?![A-Za-z0-9+/=_-]))[A-Za-z0-9+/_-]{16,}+={0,2}(?=\\*[\"']?(?:\s|[#,;}\])<&]|$))"
 )
-_NAME_FIELD, _VALUE_FIELD = (
-    rf"\b(?:{field})(?>(?:{CLOSE})?)\s*+[:=>]\s*+" for field in ("name|key|header|type|field", "values?")
+_NAME_FIELD, _VALUE_FIELD = (  # their first letters as sets, which are found quickly
+    rf"{first}(?<!\w.)(?i:{rest})(?>(?:{CLOSE})?)\s*+[:=>]\s*+"
+    for first, rest in (
+        ("[nNkKhHtTfF]", "(?<=n)ame|(?<=k)ey|(?<=h)eader|(?<=t)ype|(?<=f)ield"),
+        ("[vV]", "alues?"),
+    )
 )
 _VARIABLE = re.compile(  # {"name": "X", "value": "y"}, {Key:X Values:[y]}, header { name: "x", value: "y" }
     rf"{_NAME_FIELD}(?>(?:{QUOTE})?)(?P<name>[\w.-]++)(?>(?:{CLOSE})?)"
-    rf"(?:\s*+[,;]\s*+|\s++|(?:</\w{{1,20}}>|[^<>]{{0,80}}>)\s*+<)(?>(?:{QUOTE})?){_VALUE_FIELD}",
-    re.IGNORECASE,
+    rf"(?:\s*+[,;]\s*+|\s++|(?:</\w{{1,20}}>|[^<>]{{0,80}}>)\s*+<)(?>(?:{QUOTE})?){_VALUE_FIELD}"
 )
 _VARIABLE_AFTER = re.compile(  # {"value": "y", "name": "X"}
     rf"{_VALUE_FIELD}(?:(?:{QUOTE})(?P<quoted>[^\"'\\]*+)(?:{CLOSE})|(?P<bare>[^\s,;}}\"'\\]++))(?:\s*+[,;]\s*+|\s++)"
-    rf"(?>(?:{QUOTE})?){_NAME_FIELD}(?>(?:{QUOTE})?)(?P<name>[\w.-]++)",
-    re.IGNORECASE,
+    rf"(?>(?:{QUOTE})?){_NAME_FIELD}(?>(?:{QUOTE})?)(?P<name>[\w.-]++)"
 )
 _COOKIE = re.compile(r"(?<![\w])(?P<head>(?:set-)?cookie:\s*+)(?P<value>[^\"'\\\n\]]++)", re.IGNORECASE)
 SCHEMES = ("bearer", "basic")
@@ -245,12 +248,12 @@ def _replace(text: str, places: Iterator[tuple[int, int, str]]) -> str:
 
 def _named_places(text: str) -> Iterator[tuple[int, int, str]]:
     """Find values behind the name of a secret."""
-    at = 0
-    while found := _NAMED.search(text, at):
-        at = found.end("name")
-        kind = kind_of_name(found["name"][-64:].rstrip(".-"))
-        place = kind and _value_of(text, found, kind)
-        if place:
+    names, at = _ASCII_NAME if text.isascii() else _NAME, 0
+    kinds = {name: kind for name in set(names.findall(text)) if (kind := kind_of_name(name[-64:].rstrip(".-")))}
+    for name in names.finditer(text) if kinds else ():
+        kind = kinds.get(name[0]) if name.start() >= at else None
+        found = _NAMED.match(text, name.start()) if kind else None
+        if found and kind and (place := _value_of(text, found, kind)):
             yield place
             at = place[1]
 
