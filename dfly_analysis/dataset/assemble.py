@@ -30,6 +30,7 @@ _STEPS = re.compile("[/!]")
 _RECONSTRUCTED = (PIECES.name, TASKS.name, JOBS.name)
 _NO_JOBS = pa.schema([*table_schema(JOBS), ("missing_urls", pa.list_(pa.string())), ("checked", pa.bool_()), ("false_success", pa.bool_())])  # fmt: skip
 _GIT_VERSION = r'git_version: "v?(\d[\w.+-]*)"'
+_CRATE = r"\bdragonfly-client(?:-[a-z]+)*-(\d+\.\d+\.\d+[\w.+-]*)/src/"  # of a client that was built from its published crate
 
 
 def assemble(
@@ -116,8 +117,10 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
         WHERE event_id = 'service_version' AND NOT contains(message, 'GitCommit: unknown') AND detail IS NOT NULL
         UNION SELECT DISTINCT 'client', 'v' || regexp_extract(message, ?, 1) FROM events
         WHERE event_id = 'host_announced' AND regexp_matches(message, ?)
+        UNION SELECT DISTINCT 'client', 'v' || regexp_extract(source, ?, 1) FROM (SELECT DISTINCT source FROM events)
+        WHERE regexp_matches(source, ?)
         """,
-        (_GIT_VERSION, _GIT_VERSION),
+        (_GIT_VERSION, _GIT_VERSION, _CRATE, _CRATE),
     )
     releases: dict[str, str] = {}
     for component, release in [*(found[:2] for found in result.versions), *named]:

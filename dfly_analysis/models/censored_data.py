@@ -29,6 +29,9 @@ _WHOLE_SHARE, _FEWEST_WHOLE = 0.5, 10
 _BINS_PER_SD, _FINE_BINS_PER_SD, _COARSE_BINS_PER_SD, _CENSORED_BINS_WIDER = 20.0, 60.0, 6.0, 3.0
 _MAX_EXACT_ROWS, _VERY_MANY = 400, 200_000
 _SIZE_BIN_LOG = 0.02
+_OTHER_WEIGHTS, _NO_WEIGHT = ("weight_if_fewest", "weight_if_most"), 1e-6
+WIDEST_BUCKET = 4.0
+"""The factor between the bounds of an interval beyond which its middle is not the geometric one: a first bucket begins at 0."""
 
 Index = npt.NDArray[np.intp]
 Flags = npt.NDArray[np.bool_]
@@ -54,6 +57,7 @@ class Cluster:
         codes, names = pd.factorize(column)
         missing = codes < 0
         if missing.any():
+            weight = np.where(missing, np.sqrt(weight), weight)  # each attempt of such a row by itself
             codes = np.where(missing, len(names) + np.cumsum(missing) - 1, codes)
         shape = (int(codes.max(initial=-1)) + 1, len(codes))
         counts = sparse.coo_array((weight, (codes, np.arange(len(codes)))), shape=shape).tocsr()
@@ -64,6 +68,12 @@ class Cluster:
         some = np.diff(counts.indptr) > 0
         names = tuple(name for name, kept in zip(self.names, some, strict=False) if kept)
         return replace(self, counts=counts[np.flatnonzero(some)], names=names)
+
+    def padded(self, n_entries: int) -> Cluster:
+        """Return the same clusters before further entries that belong to none."""
+        counts = self.counts.copy()
+        counts.resize((self.n, counts.shape[1] + n_entries))
+        return replace(self, counts=counts)
 
     def grouped(self, group_of: Index, n_groups: int) -> Cluster:
         counts = self.counts.tocoo()
@@ -85,6 +95,9 @@ class Attempts:
     window: tuple[str, str] | None
     left_out: Mapping[str, int]  # rows not used, by reason
     n_late: int  # those that finished a little after their timeout and are right-censored at it
+    other_weights: tuple[
+        Array, ...
+    ] = ()  # what the weights may be as well, where how many attempts ended in one way is not known
 
     @property
     def n(self) -> int:
@@ -105,7 +118,8 @@ class Attempts:
         between = self.finished & ~self.event
         if not between.any():
             return self.duration_s
-        return np.where(between, np.sqrt(self.duration_s * np.where(between, self.upper_s, 1.0)), self.duration_s)
+        upper = np.where(between, self.upper_s, 1.0)
+        return np.where(between, np.sqrt(np.maximum(self.duration_s, upper / WIDEST_BUCKET) * upper), self.duration_s)
 
     def common_sizes(self, most: int, decimals: int = 0) -> Array:
         """Return the most common sizes, rounded, the most common first."""
@@ -143,7 +157,8 @@ class Rows:
     def middle(self) -> Array:
         """Return the times, the middle of an interval."""
         between = ~(self.event | self.cut)
-        return np.where(between, 0.5 * (self.y + np.where(between, self.upper, 0.0)), self.y)
+        upper = np.where(between, self.upper, 0.0)
+        return np.where(between, 0.5 * (np.maximum(self.y, upper - np.log(WIDEST_BUCKET)) + upper), self.y)
 
     @cached_property
     def coarse(self) -> Rows:
@@ -183,6 +198,11 @@ def read_attempts(
         clusters={name: cluster for name, cluster in clusters.items() if cluster.n > 1}, window=starts_window(kept),
         left_out={reason: round(float(count)) for reason, count in left_out.items() if count},
         n_late=round(float(weight[late & keep].sum())),
+        other_weights=tuple(
+            np.maximum(np.where(np.isfinite(other), other, weight)[keep], _NO_WEIGHT)
+            for other in (numbers(pieces, name) for name in _OTHER_WEIGHTS if name in pieces.columns)
+            if np.isfinite(other).any()
+        ),
     )  # fmt: skip
 
 
@@ -266,13 +286,15 @@ def starts_window(kept: pd.DataFrame) -> tuple[str, str] | None:
     return (first.min().isoformat(), last.max().isoformat()) if len(first) else None
 
 
-def bin_attempts(attempts: Attempts) -> Rows:
-    """Take attempts of one size and one time together; a few hundred are left as they are."""
+def bin_attempts(attempts: Attempts, like: Rows | None = None) -> Rows:
+    """Take attempts of one size and one time together, in units of other rows if given; a few hundred are left as they are."""
     weight, total = attempts.weight, attempts.weight.sum()
     y, x = np.log(attempts.duration_s), np.log(attempts.size_bytes)
     log_unit, log_size = float(np.log(attempts.middle_s) @ weight / total), float(x @ weight / total)
     if x.max() == x.min():
         log_size = float(x[0])
+    if like is not None:
+        log_unit, log_size = like.log_unit, like.log_size
     upper = np.where(attempts.event, y, np.inf)
     between = attempts.finished & ~attempts.event
     upper[between] = np.log(attempts.upper_s[between])

@@ -11,6 +11,7 @@ from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.failure_by_size import TaskFailureFit, task_failure_by_size
 from dfly_analysis.models.link_capacity import fit_link
 from dfly_analysis.models.model_selection import fit_attempts
+from dfly_analysis.models.piece_histograms import histogram_attempts
 from dfly_analysis.models.registry_time import NAME as REGISTRY
 from dfly_analysis.models.registry_time import fit_registry
 from dfly_analysis.models.storage import fit_speeds
@@ -60,7 +61,7 @@ def fit_all(dataset: DatasetOrPaths) -> dict[str, Any]:
 
 def _piece_fits(dataset: Dataset) -> dict[str, Any]:
     """Fit the duration of pieces by origin, and by role where there are several."""
-    pieces, result = load_attempts(dataset, PIECES_SQL), {}
+    pieces, result = load_attempts(dataset, PIECES_SQL).with_rows(histogram_attempts(dataset)), {}
     for origin in _ORIGINS:
         name = f"piece_from_{origin}"
         rows = pieces.select("origin", origin)

@@ -15,6 +15,8 @@ N_DRAWS = 600
 WORST_DIFFERENCE = 12.0
 _WIDENING_TEMPER = 0.5
 _MIN_DRAWS = 8
+# A twentieth of all: either end of a 95 % interval lies amid those of an alternative that is beyond the rest.
+_ALTERNATIVE_DRAWS = 32
 _NEARLY = 0.15
 _MIN_WEIGHT = 1e-3
 
@@ -31,6 +33,9 @@ class Average:
     spread_weights: (
         Array  # of the draws, flatter: a model which fits a little worse still widens what lies beyond the data
     )
+    alternatives: tuple[
+        Fitted, ...
+    ] = ()  # the best model fitted to what the data may be as well: of the draws, not of the value
     slower_log: float = 0.0  # by how much the log of each transfer's time is above what was fitted
 
     @property
@@ -46,7 +51,8 @@ class Average:
     def draws(self) -> tuple[tuple[Fitted, tuple[Array, ...]], ...]:
         """Return about `N_DRAWS` draws of parameters in all, to each model its share of them."""
         counts = np.round(self.spread_weights * N_DRAWS).astype(int).tolist()
-        drawn = ((one, one.draw(n)) for one, n in zip(self.members, counts, strict=True) if n >= _MIN_DRAWS)
+        drawn = [(one, one.draw(n)) for one, n in zip(self.members, counts, strict=True) if n >= _MIN_DRAWS]
+        drawn += [(one, one.draw(_ALTERNATIVE_DRAWS)) for one in self.alternatives]
         return tuple((one, (theta[0] + self.slower_log, *theta[1:])) for one, theta in drawn)
 
     def log_quantiles(self, x: Array, p: Array) -> Array:

@@ -1,6 +1,7 @@
 """Model selection: which distributions are fitted to the duration of attempts, which are kept, and what the fit reports."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,7 @@ def fit_attempts(
         reason = message("no distribution has a finite maximum of its likelihood")
         return NotFitted(name, reason, message("more attempts, with their sizes"), attempts.n)
     mean, endings = average(candidates), count_endings(attempts)
+    mean = replace(mean, alternatives=_alternatives(mean.best, attempts))
     residuals = take_residuals(mean.best)
     goodness = _goodness(mean, candidates, attempts, residuals)
     return DurationFit(
@@ -108,6 +110,13 @@ def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
         reason = message("all attempts took the same time for their size")
         return NotFitted(name, reason, message("times with fractions of a second"), n)
     return None
+
+
+def _alternatives(best: Fitted, attempts: Attempts) -> tuple[Fitted, ...]:
+    """Fit the best model to the attempts under their other weights."""
+    rows = (bin_attempts(replace(attempts, weight=weight), best.model.rows) for weight in attempts.other_weights)
+    fits = (maximise(Model(best.model.distribution, best.model.form, one), best.theta[:3]) for one in rows)
+    return tuple(fitted for fitted in fits if fitted)
 
 
 def _plausible(candidates: list[Fitted]) -> list[Fitted]:

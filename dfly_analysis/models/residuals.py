@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from dfly_analysis.estimates import Interval
@@ -18,6 +19,7 @@ _MIN_AT_RISK = 2.0
 _MIN_SHARE_AT_RISK = 0.15
 _QUARTILE = 0.6745
 _ONE_SIZE = 0.02
+_POINTS = 16  # that stand for the attempts of a bucket
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,11 @@ class Residuals:
 def take_residuals(fitted: Fitted) -> Residuals:
     """Take overhead and size, as a fitted model has them, out of the times."""
     model, theta, rows = fitted.model, fitted.theta, fitted.model.rows
-    residual = model.after_overhead(theta, rows.middle) - model.located(theta, rows.x)
-    time, survival, variance = survival_steps(residual, ~rows.cut, rows.weight)
+    y, x, weight, finished = _within_buckets(fitted)
+    residual = model.after_overhead(theta, y) - model.located(theta, x)
+    time, survival, variance = survival_steps(residual, finished, weight)
     order = np.argsort(residual)
-    at_risk = np.cumsum(rows.weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
+    at_risk = np.cumsum(weight[order][::-1])[::-1][np.searchsorted(residual[order], time)]
     before = np.concatenate([[1.0], survival[:-1]])
     total = float(rows.weight.sum())
     known = (at_risk >= _MIN_AT_RISK) & (at_risk >= _MIN_SHARE_AT_RISK * before * total)
@@ -88,6 +91,28 @@ def take_residuals(fitted: Fitted) -> Residuals:
     least, most = np.minimum.accumulate(survival**half), np.minimum.accumulate(survival ** (1.0 / half))
     bound = float(special.kolmogi(0.05) / np.sqrt(total))
     return Residuals(fitted, time[inside], survival[inside], least[inside], most[inside], float(gap.max()), bound)
+
+
+def _within_buckets(fitted: Fitted) -> tuple[Array, Array, Array, npt.NDArray[np.bool_]]:
+    """Return logs of times and sizes, weights, and what finished; inside a bucket, where data show nothing, times are the model's."""
+    model, rows = fitted.model, fitted.model.rows
+    between = ~(rows.event | rows.cut)
+    if not between.any():
+        return rows.y, rows.x, rows.weight, ~rows.cut
+    x = np.repeat(rows.x[between], _POINTS)
+    first, last = (
+        np.exp(model.log_survival(fitted.theta, rows.x[between], end[between])) for end in (rows.y, rows.upper)
+    )
+    share = (np.arange(_POINTS) + 0.5) / _POINTS
+    inside = model.quantile(
+        fitted.theta, x, np.clip(1.0 - first[:, None] - share * (last - first)[:, None], 1e-12, 1.0 - 1e-12).ravel()
+    )
+    ends = np.repeat(rows.y[between], _POINTS), np.repeat(rows.upper[between], _POINTS)
+    return (
+        np.append(rows.y[~between], np.clip(inside, *ends)), np.append(rows.x[~between], x),
+        np.append(rows.weight[~between], np.repeat(rows.weight[between] / _POINTS, _POINTS)),
+        np.append(~rows.cut[~between], np.ones(len(x), dtype=bool)),
+    )  # fmt: skip
 
 
 def _model_survival(fitted: Fitted, residual: Array) -> Array:

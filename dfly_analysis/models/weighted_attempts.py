@@ -16,6 +16,7 @@ from scipy import sparse
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.models.censored_data import PIECE_STEP_BYTES, SHARE_OF_SCATTER, Attempts, Cluster, read_attempts
+from dfly_analysis.models.piece_histograms import PIECE_DURATION_METRIC
 from dfly_analysis.sql_scripts import sql
 
 MAX_EXACT_ROWS = 200_000
@@ -29,7 +30,11 @@ TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
 _TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS task_id"
 PIECES_SQL = f"""
     SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
-        1.0::DOUBLE AS weight, successes_not_logged, {_TASK}, host, started FROM pieces"""  # noqa: S608 - the module's own text, as below
+        1.0::DOUBLE AS weight, {_TASK}, host, started,
+        successes_not_logged AND NOT EXISTS (
+            FROM runs WHERE runs.host = pieces.host AND metric = '{PIECE_DURATION_METRIC}' AND label LIKE '%BACK_TO_SOURCE%'
+        ) AS successes_not_logged
+    FROM pieces"""  # noqa: S608 - the module's own text, as below
 TASKS_SQL = sql("models", "task_attempts", TASK=_TASK, METRIC=TASK_DURATION_METRIC)
 
 
@@ -39,6 +44,13 @@ class WeightedAttempts:
 
     frame: pd.DataFrame
     clusters: dict[str, Cluster] | None
+
+    def with_rows(self, rows: pd.DataFrame) -> WeightedAttempts:
+        """Return the attempts and further rows; where clusters are counted already, those rows belong to none."""
+        if rows.empty:
+            return self
+        clusters = self.clusters and {name: cluster.padded(len(rows)) for name, cluster in self.clusters.items()}
+        return WeightedAttempts(pd.concat([self.frame, rows], ignore_index=True), clusters)
 
     def select(self, column: str, value: str) -> WeightedAttempts:
         """Return the rows with a value in a column."""

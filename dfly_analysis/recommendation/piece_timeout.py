@@ -240,7 +240,13 @@ def _observations(context: Context, need: Requirement) -> Iterator[Message]:
     if share is not None:
         values = {"n": n, "failed": failed, "share": format_share(share)}
         yield message("timeouts explain {n:,} of {failed:,} failed tasks ({share})", **values)
-    if not need.any_timeout:
+    fit = need.duration_fit
+    if not need.any_timeout and isinstance(fit, DurationFit) and fit.attempts.other_weights:
+        yield message(
+            "by the metrics {n:,} attempts at pieces timed out or were cancelled; no log shows how many of each",
+            n=fit.n_censored,
+        )
+    elif not need.any_timeout:
         yield message("nothing has timed out yet: this is the prediction for the requested size")
 
 

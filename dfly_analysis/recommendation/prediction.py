@@ -116,7 +116,7 @@ def predict(dataset: Dataset, fits: Mapping[str, Any], advice: Advice) -> Predic
         passes=layer.passes, slots=layer.slots, siblings_cancelled=layer.siblings_cancelled,
         retry_failure_correlation=correlation or DEFAULT_RETRY_CORRELATION, correlation_measured=correlation is not None,
         timeout_now_s=now_s, timeout_then_s=then_s,
-        largest_observed_bytes=float(attempts.size_bytes[attempts.event].max()),
+        largest_observed_bytes=float(attempts.size_bytes[attempts.finished].max()),
         longest_observed_s=fits[name].extrapolates_beyond_s,
     )  # fmt: skip
     now, then = (bare.rate(fits, time) if time else None for time in (now_s, then_s))

@@ -374,6 +374,15 @@ def test_the_newest_release_of_several_counts_by_number(tmp_path):
     assert load([tmp_path]).settings.versions["client"] == "v1.10.0"
 
 
+def test_a_client_built_from_its_crate_names_its_release(tmp_path):
+    """The folder of a published crate holds its release."""
+    source = (
+        "/root/.cargo/registry/src/index.crates.io-6f17d22bba15001f/dragonfly-client-util-1.5.10/src/tracing/mod.rs"
+    )
+    (tmp_path / "dfdaemon.log").write_text(f'2026-05-02T10:00:00.000001Z  INFO {source}:42: tracing initialized directory: "/var/log/dragonfly/dfdaemon", level: INFO\n')  # fmt: skip
+    assert load([tmp_path]).settings.versions["client"] == "v1.5.10"
+
+
 def test_a_build_that_does_not_know_its_commit_names_no_release(tmp_path):
     """Binaries built without release information all claim the same version; it is not believed."""
     log = '2026-05-02T10:00:00.000001Z  INFO src/main.rs:42: tracing initialized directory: "/var/log/dragonfly/dfdaemon", level: INFO\n'
