@@ -24,10 +24,12 @@ from dfly_analysis.reporting.page import HIDDEN_TAGS, paragraphs
 ROOT = Path(__file__).resolve().parent.parent
 KEYWORDS = {"message": (1,), "plural": (1, 2), "join": (2,), "_": (1,), "gettext": (1,)}
 """Functions and the arguments that are msgids; of `join` that is the separator."""
+METHODS = ("Heading.row", "ABOUT.absent", "ABOUT.unknown")
+"""Methods whose literal arguments are msgids."""
 
 
 def extract_python(file, keywords, comment_tags, options):
-    """Yield the literals that functions of `dfly_analysis.messages` and `Heading.row` are called with.
+    """Yield the literals that functions of `dfly_analysis.messages`, `Heading.row` and the verdicts of checks are called with.
 
     Babel's own extractor takes methods for functions of that name, as in ``b"".join(…)``, and stumbles over bytes.
     """
@@ -36,7 +38,7 @@ def extract_python(file, keywords, comment_tags, options):
         literals = [arg.value or None if isinstance(arg, ast.Constant) else None for arg in call.args]
         yield call.lineno, call.func.id, literals, []
     for node in ast.walk(ast.parse(code)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Heading.row":
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in METHODS:
             yield from ((node.lineno, None, arg.value, []) for arg in node.args if isinstance(arg, ast.Constant))
 
 

@@ -12,6 +12,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import Evidence
 from dfly_analysis.messages import Message, format_list, message
+from dfly_analysis.sql_scripts import sql, text_list
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,17 +27,7 @@ def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) ->
 
 def evidence_in(dataset: Dataset, query: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
     """Return a few of the records of a query, chosen as `evidence_of` does."""
-    rows = dataset.rows(
-        f"""
-        WITH chosen AS (SELECT *, component IS DISTINCT FROM 'client' AS is_echo FROM ({query})),
-        turns AS (
-            SELECT *, row_number() OVER (PARTITION BY is_echo, host ORDER BY time, log_path, log_line) AS turn FROM chosen
-        )
-        SELECT log_path, log_line, coalesce(text, message) FROM turns
-        ORDER BY is_echo, turn, time, log_path, log_line LIMIT {MAX_LINES}
-        """,
-        parameters,
-    )
+    rows = dataset.rows(sql("diagnosis", "evidence", QUERY=query, MAX_LINES=MAX_LINES), parameters)
     return tuple(Evidence(str(path), int(line), str(text)) for path, line, text in rows)
 
 
@@ -55,10 +46,15 @@ def job_evidence(
 
 def times_and_evidence(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> dict[str, Any]:
     """Return the first and last time, and a few, of the records that satisfy a condition, as arguments of `Check.present`."""
-    times = dataset.rows(
-        f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}", parameters
-    )[0]
+    query = f"SELECT min(nanoseconds(time)), max(nanoseconds(time)) FROM events WHERE {where}"
+    (times,) = dataset.rows(query, parameters)
     return {"times": times, "evidence": evidence_of(dataset, where, parameters)}
+
+
+def of_peers(dataset: Dataset, peers: str, *event_ids: str) -> dict[str, Any]:
+    """Return the failed tasks of the peers that a query selects, and their records of some events, as arguments of `Check.present`."""
+    lines = f"event_id IN {text_list(event_ids)} AND peer_id IN ({peers})"
+    return {"tasks": failed_tasks(dataset, f"peer_id IN ({peers})"), **times_and_evidence(dataset, lines)}
 
 
 def failed_tasks(dataset: Dataset, where: str = "true", parameters: Sequence[Any] = ()) -> int:

@@ -4,7 +4,6 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_of
 from dfly_analysis.findings import Finding
-from dfly_analysis.messages import message
 from dfly_analysis.schema import Severity
 
 ABOUT = load_check("clock_or_zone_wrong")
@@ -17,8 +16,8 @@ _SHARED = """
 def check(dataset: Dataset) -> Finding:
     if not dataset.clocks:
         if not dataset.rows(f"{_SHARED} LIMIT 1"):
-            return ABOUT.unknown(message("no task is logged by both a client and a scheduler"))
-        return ABOUT.absent(message("clients, schedulers and jobs log the same tasks in the order they must"))
+            return ABOUT.unknown("no task is logged by both a client and a scheduler")
+        return ABOUT.absent("clients, schedulers and jobs log the same tasks in the order they must")
     hosts = [one.clock for one in dataset.clocks if one.component == "client"]
     where = f"event_id IN ('task_started', 'peer_registered') AND peer_id IN ({_SHARED})"
     if hosts and len(hosts) == len(dataset.clocks):

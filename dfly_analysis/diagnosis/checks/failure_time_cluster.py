@@ -10,6 +10,7 @@ from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks
 from dfly_analysis.diagnosis.proportion_tests import SOURCE_ATTEMPTS, Comparison, Proportion, overdispersion
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_time
 
 ABOUT = load_check("bad_hour")
@@ -17,29 +18,8 @@ _WIDTHS_S = (10, 60, 300, 900, 3600, 6 * 3600, 86400)
 _MOST_PERIODS, FEWEST_PERIODS = 48, 4
 LIKE_LOAD, FEWEST_ALIKE = 0.5, 20
 """A time is compared with a period where at least that share of its pieces is in flight, and that many attempts began then."""
-_ATTEMPTS = f"""
-    WITH attempts AS ({SOURCE_ATTEMPTS}), observed AS (
-        SELECT started, ended, bad, peer_id, host FROM attempts
-        UNION ALL SELECT started, ended, outcome <> 'ok', peer_id, host FROM tasks
-        WHERE outcome IN ('ok', 'failed') AND ended IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.peer_id = tasks.peer_id)
-    ) SELECT nanoseconds(coalesce(started, ended)) AS began, bad, coalesce(peer_id, '') AS peer_id, coalesce(run_of(host), '') AS run FROM observed
-"""
-"""When pieces, and tasks without known pieces, began (or ended, if no start is logged), by run. By starts, since what a timeout ends ends
-late, and the last period would contain little else."""
-_IN_FLIGHT = f"""
-    WITH marks AS (
-        SELECT run_of(host) AS run, unnest([nanoseconds(started), nanoseconds(ended)]) AS time, unnest([1, -1]) AS step FROM pieces
-        WHERE origin = 'source' AND started IS NOT NULL AND ended IS NOT NULL
-    ), steps AS (SELECT time, sum(step) AS step FROM marks WHERE run = $1 GROUP BY time
-    ), levels AS (SELECT time, sum(step) OVER (ORDER BY time ROWS UNBOUNDED PRECEDING) AS in_flight FROM steps
-    ), loaded AS (
-        SELECT began, bad, coalesce(in_flight, 0) AS in_flight, began BETWEEN $2 AND $3 AS is_inside
-        FROM ({_ATTEMPTS}) ASOF LEFT JOIN levels ON began >= time WHERE run = $1
-    ), usual AS (SELECT median(in_flight) AS level FROM loaded WHERE is_inside)
-    SELECT any_value(level), count(*) FILTER (bad), count(*) FROM loaded, usual WHERE NOT is_inside AND in_flight >= {LIKE_LOAD} * level
-"""
-"""How many pieces were in flight in a period, and the failures and attempts outside it that began while about as many were."""
+_ATTEMPTS = sql("diagnosis", "attempts_in_time", SOURCE_ATTEMPTS=SOURCE_ATTEMPTS)
+_LIKE_LOAD = sql("diagnosis", "like_load", ATTEMPTS=_ATTEMPTS, LIKE_LOAD=LIKE_LOAD)
 
 
 class _Period(NamedTuple):
@@ -54,31 +34,31 @@ def check(dataset: Dataset) -> Finding:
         f"SELECT run, count(*) FILTER (bad), (max(began) - min(began)) / 1e9 FROM ({_ATTEMPTS}) GROUP BY run ORDER BY run"
     )
     if not spans:
-        return ABOUT.unknown(message("no attempt with an end is logged"))
+        return ABOUT.unknown("no attempt with an end is logged")
     spans = [span for span in spans if span[1]]
     if not spans:
-        return ABOUT.absent(message("no attempt failed"))
+        return ABOUT.absent("no attempt failed")
     widths_s = {run: _width_s(span_s) for run, _, span_s in spans if span_s >= FEWEST_PERIODS * _width_s(span_s)}
     if not widths_s:
         duration = format_duration(max(span_s for _, _, span_s in spans))
-        return ABOUT.unknown(message("the attempts cover only {duration}", duration=duration))
+        return ABOUT.unknown("the attempts cover only {duration}", duration=duration)
     periods = [period for run, width_s in widths_s.items() if (period := _worst_period(dataset, run, width_s))]
     if not periods:
         width = format_duration(max(widths_s.values()))
-        return ABOUT.absent(message("no period of {width} is clearly worse than the rest", width=width))
+        return ABOUT.absent("no period of {width} is clearly worse than the rest", width=width)
     return _judge(dataset, max(periods, key=lambda period: period.failures.gap()))
 
 
 def _judge(dataset: Dataset, period: _Period) -> Finding:
     """Return the finding on the worst period: present only where times of a like load are clearly better."""
     begin, end, failures, run = period
-    ((level, bad, n),) = dataset.rows(_IN_FLIGHT, (run, begin, end))
+    ((level, bad, n),) = dataset.rows(_LIKE_LOAD, (run, begin, end))
     alike = failures._replace(rest=Proportion(bad, n))
     when = {"begin": format_time(begin), "end": format_time(end)}
     if n < FEWEST_ALIKE:
-        return ABOUT.unknown(message("from {begin} to {end} {bad:,} of {n:,} attempts failed, but at no other time were about as many pieces in flight ({level:,.0f}): the load may explain it", bad=failures.own.bad, n=failures.own.n, level=level or 0, **when))  # fmt: skip
+        return ABOUT.unknown("from {begin} to {end} {bad:,} of {n:,} attempts failed, but at no other time were about as many pieces in flight ({level:,.0f}): the load may explain it", bad=failures.own.bad, n=failures.own.n, level=level or 0, **when)  # fmt: skip
     if not alike.stands_out():
-        return ABOUT.absent(message("most failures are from {begin} to {end}, but at other times with about as many pieces in flight ({level:,.0f}) {bad:,} of {n:,} attempts failed: the difference may be chance", level=level, bad=bad, n=n, **when))  # fmt: skip
+        return ABOUT.absent("most failures are from {begin} to {end}, but at other times with about as many pieces in flight ({level:,.0f}) {bad:,} of {n:,} attempts failed: the difference may be chance", level=level, bad=bad, n=n, **when)  # fmt: skip
     reason = message(
         "from {begin} to {end} {bad:,} of {n:,} attempts failed ({share}, at least {low}); at other times with about as many pieces in flight {rest}, at most {high}",
         bad=alike.own.bad, n=alike.own.n, **when, **alike.shares(),

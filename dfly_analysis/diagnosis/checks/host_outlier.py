@@ -1,5 +1,8 @@
 """One host fails far more often than its peers, or is far slower."""
 
+from itertools import groupby
+from operator import itemgetter
+
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
@@ -15,20 +18,14 @@ MIN_HOSTS = 2
 # Causes outside the host: which host asks when a registry refuses is chance, and one process death fails all tasks of a host.
 _EXTERNAL_CAUSES = ("resource_limit", "auth", "origin_registry", "rate_limited", "scheduler_unavailable")
 _LINES = ("piece_failed", "task_failed", "content_write_failed")
-_BY_PIECE = f"""
-    SELECT concat(role, run_of(host)) AS role, host, count(*) FILTER (bad), count(*) FROM ({SOURCE_ATTEMPTS})
-    WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
-"""
+_ENDED = f"outcome IN ('ok', 'failed') AND host IS NOT NULL AND coalesce(cause, '') NOT IN {_EXTERNAL_CAUSES}"
+_BY_TASKS = """
+    SELECT concat(role, run_of(host)) AS role, host, {} FROM ({}) WHERE role IS NOT NULL
+    GROUP BY role, host, peer_id ORDER BY ALL""".format
+_BY_PIECE = _BY_TASKS("count(*) FILTER (bad), count(*)", SOURCE_ATTEMPTS)
 # Tasks that lost a piece: failures that come together within a task count once.
-_BY_PIECE_LOSS = f"""
-    SELECT concat(role, run_of(host)) AS role, host, bool_or(bad)::INTEGER, 1 FROM ({SOURCE_ATTEMPTS})
-    WHERE role IS NOT NULL GROUP BY role, host, peer_id ORDER BY ALL
-"""
-_BY_TASK = f"""
-    SELECT concat(role, run_of(host)) AS role, host, count(*) FILTER (outcome <> 'ok'), count(*) FROM tasks
-    WHERE outcome IN ('ok', 'failed') AND host IS NOT NULL AND role IS NOT NULL AND coalesce(cause, '') NOT IN {_EXTERNAL_CAUSES}
-    GROUP BY role, host, peer_id ORDER BY ALL
-"""
+_BY_PIECE_LOSS = _BY_TASKS("bool_or(bad)::INTEGER, 1", SOURCE_ATTEMPTS)
+_BY_TASK = _BY_TASKS("count(*) FILTER (outcome <> 'ok'), count(*)", f"FROM tasks WHERE {_ENDED}")
 
 
 def check(dataset: Dataset) -> Finding:
@@ -36,24 +33,21 @@ def check(dataset: Dataset) -> Finding:
     if not groups:
         ((hosts,),) = dataset.rows(f"SELECT count(DISTINCT host) FROM ({SOURCE_ATTEMPTS})")
         if hosts < MIN_HOSTS:
-            return ABOUT.unknown(message("fewer than two hosts have pieces to compare"))
-        return ABOUT.unknown(message("no two hosts of one role fetched pieces from the registry"))
+            return ABOUT.unknown("fewer than two hosts have pieces to compare")
+        return ABOUT.unknown("no two hosts of one role fetched pieces from the registry")
     worse = [(kind, host) for kind, host in groups if host.stands_out()]
     if worse:
         kind, host = max(worse, key=lambda group: (group[0] == _BY_PIECE, group[1].own.bad / group[1].own.n))
         return _present("high", _failure_reason(kind, host), host.own.bad, dataset, host.group, f"event_id IN {_LINES}")
     if (slow := slow_host(dataset)) is not None:
         return _present("medium", _rate_reason(slow), slow.tasks, dataset, slow.host, "event_id = 'task_started'")
-    return ABOUT.absent(message("no host fails clearly more often than the others of its role"))
+    return ABOUT.absent("no host fails clearly more often than the others of its role")
 
 
 def _compare_hosts(dataset: Dataset, query: str) -> list[Comparison]:
     """Compare the hosts of each role that has several, from rows of role, host, failures and attempts."""
-    rows = dataset.rows(query)
-    compared = []
-    for role in sorted({row[0] for row in rows}):
-        compared += compare_groups((host, bad, n) for other, host, bad, n in rows if other == role)
-    return [host for host in compared if host.others]
+    roles = groupby(dataset.rows(query), itemgetter(0))
+    return [host for _, rows in roles for host in compare_groups(row[1:] for row in rows) if host.others]
 
 
 def _failure_reason(kind: str, host: Comparison) -> Message:

@@ -30,23 +30,26 @@ _GAPS = f"""
 
 def check(dataset: Dataset) -> Finding:
     mixed = [*_runs(dataset), *_releases(dataset), *_configurations(dataset), *_periods(dataset)]
-    copies = [
-        plural("{n} log repeats records of others, which count once: {logs}", "{n} logs repeat records of others, which count once: {logs}", len(dataset.copies), logs=format_list(dataset.copies, 3))
-    ] if dataset.copies else []  # fmt: skip
-    if not mixed and not copies:
-        ((logged,),) = dataset.rows("SELECT EXISTS (FROM events) OR EXISTS (FROM tasks)")
-        if not logged:
-            return ABOUT.unknown(message("no task is logged"))
-        return ABOUT.absent(message("all logs may be of one run"))
-    return ABOUT.present("low" if mixed else "info", *mixed, *copies, count=len(mixed) + len(copies), tasks=0)
+    facts = [*mixed, *_copies(dataset)]
+    if facts:
+        return ABOUT.present("low" if mixed else "info", *facts, count=len(facts), tasks=0)
+    ((logged,),) = dataset.rows("SELECT EXISTS (FROM events) OR EXISTS (FROM tasks)")
+    return ABOUT.absent("all logs may be of one run") if logged else ABOUT.unknown("no task is logged")
+
+
+def _copies(dataset: Dataset) -> Iterator[Message]:
+    n, logs = len(dataset.copies), format_list(dataset.copies, 3)
+    if n:
+        yield plural(
+            "{n} log repeats records of others, which count once: {logs}",
+            "{n} logs repeat records of others, which count once: {logs}", n, logs=logs,
+        )  # fmt: skip
 
 
 def _runs(dataset: Dataset) -> Iterator[Message]:
-    if dataset.input_runs:
-        runs = [
-            message("{name} ({first} to {last})", name=run.name, first=format_time(int(run.first.astype(int))), last=format_time(int(run.last.astype(int))))
-            for run in dataset.input_runs
-        ]  # fmt: skip
+    spans = [(run.name, *(format_time(int(time.astype(int))) for time in (run.first, run.last))) for run in dataset.input_runs]
+    runs = [message("{name} ({first} to {last})", name=name, first=first, last=last) for name, first, last in spans]
+    if runs:
         yield message("several runs: {runs}", runs=format_list(runs))
 
 

@@ -23,10 +23,10 @@ def check(dataset: Dataset) -> Finding:
         known |= {job: int(value) for job, value in zip(given["job_id"], given["timeout_ns"], strict=True)}
     known = {job: value for job, value in known.items() if value > 0}
     if not known:
-        return ABOUT.unknown(message("no preheat job's timeout is logged"))
+        return ABOUT.unknown("no preheat job's timeout is logged")
     short = {job: value for job, value in known.items() if value < _SECOND_NS}
     if not short:
-        return ABOUT.absent(message("no preheat job has a timeout of less than a second ({n:,} checked)", n=len(known)))
+        return ABOUT.absent("no preheat job has a timeout of less than a second ({n:,} checked)", n=len(known))
     first = next(iter(short.values()))
     reason = message(
         "preheat jobs with a timeout in the wrong unit: {n:,}; {timeout} is read as {timeout} ns, while {timeout} s is {written}",

@@ -18,9 +18,9 @@ def check(dataset: Dataset) -> Finding:
     release = versions.get("client") or versions.get("seedClient")
     ((tasks, failed),) = dataset.rows(f"SELECT count(*), count(*) FILTER ({FAILED}) FROM tasks")
     if not failed:
-        return ABOUT.absent(message("no task failed")) if tasks else ABOUT.unknown(message("no task is logged"))
+        return ABOUT.absent("no task failed") if tasks else ABOUT.unknown("no task is logged")
     if release is None:
-        return ABOUT.unknown(message("the client's release is unknown"))
+        return ABOUT.unknown("the client's release is unknown")
     matches = [
         (peer, bug)
         for peer, text, duration_s in dataset.rows(f"""
@@ -31,9 +31,9 @@ def check(dataset: Dataset) -> Finding:
         if bug.affects(release) and _matches(bug, text, duration_s)
     ]
     if not matches and not is_known("client", release):
-        return ABOUT.unknown(message("client {release} is not known to this version of dfly-analysis", release=release))
+        return ABOUT.unknown("client {release} is not known to this version of dfly-analysis", release=release)
     if not matches:
-        return ABOUT.absent(message("no failed task shows a known bug of client {release}", release=release))
+        return ABOUT.absent("no failed task shows a known bug of client {release}", release=release)
     peers = [*{peer for peer, _ in matches}]
     named = (
         message("{title} (up to {until}, fixed in {fixed_in})", title=bug.title, until=bug.until, fixed_in=bug.fixed_in)

@@ -14,10 +14,10 @@ _EVENTS = ("NodeHasDiskPressure", "NodeHasInsufficientMemory", "NodeHasInsuffici
 def check(dataset: Dataset) -> Finding:
     rows = [row for row in pod_rows(dataset) if row["kind"] in ("node", "event")]
     if not rows:
-        return ABOUT.unknown(message("the input contains no node and no event of Kubernetes"))
+        return ABOUT.unknown("the input contains no node and no event of Kubernetes")
     rows = [row for row in rows if row["reason"] and (row["kind"] == "node" or row["reason"] in _EVENTS)]
     if not rows:
-        return ABOUT.absent(message("no node and no event reports pressure"))
+        return ABOUT.absent("no node and no event reports pressure")
     names = [str(row["node"] or row["pod"]) for row in rows]
     nodes, reasons = format_list(sorted(set(names))), format_list(dict.fromkeys(str(row["reason"]) for row in rows), 6)
     reason = message("nodes under pressure: {nodes} ({reasons})", nodes=nodes, reasons=reasons)

@@ -13,15 +13,13 @@ ABOUT = load_check("pod_ended_badly")
 
 def check(dataset: Dataset) -> Finding:
     if not dataset.rows("SELECT 1 FROM pods LIMIT 1"):
-        return ABOUT.unknown(message("the input contains nothing of Kubernetes"))
+        return ABOUT.unknown("the input contains nothing of Kubernetes")
     found = list(terminations(dataset))
     restarts = int(dataset.pods["restarts"].fillna(0).max())
     if not found:
         if restarts:
-            return ABOUT.absent(
-                message("no container terminated abnormally; most restarts of one container: {n:,}", n=restarts)
-            )
-        return ABOUT.absent(message("no container terminated abnormally"))
+            return ABOUT.absent("no container terminated abnormally; most restarts of one container: {n:,}", n=restarts)
+        return ABOUT.absent("no container terminated abnormally")
     by_host = terminations_by_host(row for row, _ in found)
     pods = {str(row["pod"]) for row, _ in found if row["pod"]}
     count = sum(len(by_host.get(pod, ())) for pod in pods) or len(found)

@@ -1,9 +1,5 @@
 """A preheat job's deadline expired before its layers were done."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.dataset import Dataset
@@ -14,9 +10,6 @@ from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.units import format_duration
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 ABOUT = load_check("preheat_deadline")
 _WHOLE_IMAGE, _BY_REQUEST = parse_version("v2.3.1"), parse_version("v2.1.57")
 
@@ -24,22 +17,23 @@ _WHOLE_IMAGE, _BY_REQUEST = parse_version("v2.3.1"), parse_version("v2.1.57")
 def check(dataset: Dataset) -> Finding:
     preheat_events = "event_id IN ('preheat_failed', 'preheat_stream_failed', 'job_failed')"
     messages = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM events WHERE {preheat_events}")]
-    jobs = read_preheats(dataset)
-    if not messages and jobs is None and not dataset.rows("SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"):
-        return ABOUT.unknown(message("the input contains no scheduler log and no preheat job"))
+    jobs, of_scheduler = read_preheats(dataset), "SELECT 1 FROM events WHERE component = 'scheduler' LIMIT 1"
+    if not messages and jobs is None and not dataset.rows(of_scheduler):
+        return ABOUT.unknown("the input contains no scheduler log and no preheat job")
     expired = [text for text in messages if _is_deadline(text)]
     expired_jobs = 0 if jobs is None else int(jobs["error"].map(_is_deadline).sum())
     if not expired and not expired_jobs:
-        return ABOUT.absent(message("no preheat reports an expired deadline"))
+        return ABOUT.absent("no preheat reports an expired deadline")
     where, parameters = f"{preheat_events} AND list_contains(?, message)", (expired,)
-    rows = dataset.rows(
-        f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL", parameters
-    )
+    blobs = f"SELECT DISTINCT coalesce(url, task_id), count(*) FROM events WHERE {where} GROUP BY ALL"
+    rows = dataset.rows(blobs, parameters)
     layers = [layer for layer, _ in rows if layer is not None]
     count = len(layers) or expired_jobs or sum(n for _, n in rows)
     tasks = failed_tasks(dataset, "(list_contains(?, url) OR list_contains(?, task_id))", (layers, layers))
-    unfinished = message("layers not done when the deadline expired: {n:,}", n=count)
-    facts = [unfinished, _scope(dataset), *_configured(jobs)]
+    facts = [message("layers not done when the deadline expired: {n:,}", n=count), _scope(dataset)]
+    if jobs is not None and "timeout_ns" in jobs and len(given := jobs["timeout_ns"].dropna()):
+        timeouts = [format_duration(float(value) / 1e9) for value in sorted(given.unique())]
+        facts.append(message("timeout of the jobs: {timeouts}", timeouts=format_list(timeouts)))
     proof = times_and_evidence(dataset, where, parameters)
     return ABOUT.present("high", *facts, count=count, tasks=tasks or expired_jobs, **proof)
 
@@ -59,10 +53,3 @@ def _scope(dataset: Dataset) -> Message:
     if version >= _BY_REQUEST:
         return message("with scheduler {release} it covers each layer by itself, 30 min by default", release=release)
     return message("with scheduler {release} it is 20 min for each layer and cannot be set", release=release)
-
-
-def _configured(jobs: pd.DataFrame | None) -> list[Message]:
-    if jobs is None or "timeout_ns" not in jobs or (known := jobs["timeout_ns"].dropna()).empty:
-        return []
-    timeouts = [format_duration(float(value) / 1e9) for value in sorted(known.unique())]
-    return [message("timeout of the jobs: {timeouts}", timeouts=format_list(timeouts))]

@@ -17,10 +17,10 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.unknown(NO_JOB)
     failed = preheats[preheats["state"] == "FAILURE"]
     if failed.empty:
-        return ABOUT.absent(message("no preheat job reports FAILURE"))
+        return ABOUT.absent("no preheat job reports FAILURE")
     failed = failed.drop(index=false_failures(dataset, failed).index)
     if failed.empty:
-        return ABOUT.absent(message("the jobs that report FAILURE miss no blob"))
+        return ABOUT.absent("the jobs that report FAILURE miss no blob")
     missing = missing_blobs(failed)
     reason = message(
         "{failed:,} of {n:,} preheat jobs report FAILURE; missing blobs: {missing:,}",

@@ -18,27 +18,23 @@ def check(dataset: Dataset) -> Finding:
     preheats = read_preheats(dataset)
     if preheats is None:
         return ABOUT.unknown(NO_JOB)
-    ((latest, schedulers),) = dataset.rows(
-        "SELECT max(nanoseconds(time)), count(*) FILTER (component = 'scheduler') FROM events"
-    )
     import pandas as pd
 
+    seen = "max(nanoseconds(time)), count(*) FILTER (component = 'scheduler')"
+    ((latest, schedulers),) = dataset.rows(f"SELECT {seen} FROM events")
     until = pd.to_datetime(latest, utc=True)
     pending_s = (preheats["ended"].fillna(until) - preheats["created"]).dt.total_seconds()
     pending = preheats[preheats["state"].isin(_RUNNING) & (pending_s > _LONG_S)]
     if pending.empty:
-        return ABOUT.absent(message("no preheat job has been pending for long"))
+        return ABOUT.absent("no preheat job has been pending for long")
     if not schedulers:
-        return ABOUT.unknown(
-            message("preheat jobs still pending: {n:,}; the input contains no scheduler log", n=len(pending))
-        )
-    events = dataset.sql(
-        "SELECT event_id, message, job_id FROM events WHERE event_id IN ('preheat_started', 'job_received')"
-    )
+        return ABOUT.unknown("preheat jobs still pending: {n:,}; the input contains no scheduler log", n=len(pending))
+    taken = "event_id IN ('preheat_started', 'job_received')"
+    events = dataset.sql(f"SELECT event_id, message, job_id FROM events WHERE {taken}")
     received = set(requested_urls(events)) | set(events["job_id"].dropna())
     lost = pending[~pending["job_id"].isin(received)]
     if lost.empty:
-        return ABOUT.absent(message("a scheduler received each pending job"))
+        return ABOUT.absent("a scheduler received each pending job")
     reason = message(
         "preheat jobs that are in no scheduler's log: {n:,}, pending for up to {duration}",
         n=len(lost), duration=format_duration(float(pending_s[lost.index].max())),

@@ -23,7 +23,7 @@ def check(dataset: Dataset) -> Finding:
         FROM tasks WHERE outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL GROUP BY blob ORDER BY bad DESC, blob
     """)
     if not rows:
-        return ABOUT.unknown(message("no task with a blob and an end is logged"))
+        return ABOUT.unknown("no task with a blob and an end is logged")
     whole = Proportion(sum(row[1] for row in rows), sum(row[2] for row in rows))
     worst = [
         row
@@ -32,9 +32,7 @@ def check(dataset: Dataset) -> Finding:
     ]
     if not worst:
         return ABOUT.absent(
-            message(
-                "no layer fails clearly more often than the others; most failed tasks of one layer: {n:,}", n=rows[0][1]
-            )
+            "no layer fails clearly more often than the others; most failed tasks of one layer: {n:,}", n=rows[0][1]
         )
     failed, n = sum(row[1] for row in worst), sum(row[2] for row in worst)
     size_bytes = max((row[3] for row in worst if row[3] is not None), default=None)

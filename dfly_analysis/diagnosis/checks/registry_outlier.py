@@ -24,10 +24,10 @@ def check(dataset: Dataset) -> Finding:
         """)
     )
     if len(registries) < MIN_REGISTRIES:
-        return ABOUT.unknown(message("the input contains tasks of fewer than two registries"))
+        return ABOUT.unknown("the input contains tasks of fewer than two registries")
     outliers = [registry for registry in registries if registry.stands_out()]
     if not outliers:
-        return ABOUT.absent(message("no registry fails clearly more often than the others"))
+        return ABOUT.absent("no registry fails clearly more often than the others")
     worst = max(outliers, key=lambda registry: registry.own.bad)
     name, bad = worst.group, worst.own.bad
     reason = message(

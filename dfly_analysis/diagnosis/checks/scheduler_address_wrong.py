@@ -1,27 +1,35 @@
 """Clients use an address of a scheduler that is stale, wrong, unreachable, or shared by several, or a service mesh answers for it."""
 
+from collections.abc import Iterator
+
 from dfly_analysis.catalog.scheduler_addresses import scheduler_address_patterns
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message
-from dfly_analysis.sql_scripts import text_literal
+from dfly_analysis.sql_scripts import sql, text_literal
 
 ABOUT = load_check("scheduler_address_wrong")
-_MIN_FAILURES, _MIN_S, _SETTLING_S = 3, 60.0, 30.0
+_LIMITS = {"MIN_FAILURES": 3, "MIN_S": 60.0, "SETTLING_NS": 30_000_000_000}
+_STALE = """
+    SELECT address, list(DISTINCT host ORDER BY host) FROM wrong_addresses WHERE reason = 'stale' GROUP BY address
+    ORDER BY count(*) DESC, 1"""
+_DEAD = "SELECT address, list(host ORDER BY host) FROM dead_addresses GROUP BY address ORDER BY sum(n) DESC, 1"
 
 
 def check(dataset: Dataset) -> Finding:
-    dataset.engine.execute(_lines())
-    dataset.engine.execute(_ADDRESSES)
-    ((lines,),) = dataset.rows("SELECT count(*) FROM scheduler_lines")
-    if not lines:
-        return ABOUT.unknown(message("no client log names an address of a scheduler"))
-    facts = [*_stale(dataset), *_dead(dataset), *_shared(dataset), *_mesh(dataset)]
+    known = scheduler_address_patterns()
+    patterns = {name: getattr(known, name).strip() for name in ("listed", "used", "failed", "dead", "mesh")}
+    matches = {name.upper(): f"regexp_matches(message, {text_literal(text)})" for name, text in patterns.items()}
+    dataset.engine.execute(sql("diagnosis", "scheduler_lines", ADDRESS=text_literal(known.address), **matches))
+    if not dataset.rows("SELECT 1 FROM scheduler_lines LIMIT 1"):
+        return ABOUT.unknown("no client log names an address of a scheduler")
+    dataset.engine.execute(sql("diagnosis", "wrong_addresses", **_LIMITS))
+    facts = list(_facts(dataset))
     if not facts:
-        ((known,),) = dataset.rows("SELECT count(DISTINCT address) FROM scheduler_addresses WHERE address IS NOT NULL")
-        return ABOUT.absent(message("clients use the addresses they were told ({n:,} addresses)", n=known))
+        ((n,),) = dataset.rows("SELECT count(DISTINCT address) FROM scheduler_addresses WHERE address IS NOT NULL")
+        return ABOUT.absent("clients use the addresses they were told ({n:,} addresses)", n=n)
     wrong = "SELECT * FROM scheduler_lines WHERE is_mesh OR (log_path, log_line) IN (SELECT (log_path, log_line) FROM wrong_addresses)"
     ((count, first, last),) = dataset.rows(f"SELECT count(*), min(ns), max(ns) FROM ({wrong})")
     tasks = failed_tasks(dataset, "cause = 'scheduler_unavailable'")
@@ -29,104 +37,16 @@ def check(dataset: Dataset) -> Finding:
     return ABOUT.present("high", *facts, count=max(count, 1), tasks=tasks, times=[first, last], evidence=evidence)
 
 
-def _lines() -> str:
-    of = scheduler_address_patterns()
-    listed, used, failed, dead, mesh = (
-        f"regexp_matches(message, {text_literal(text.strip())})"
-        for text in (of.listed, of.used, of.failed, of.dead, of.mesh)
-    )
-    return f"""
-        CREATE OR REPLACE TEMP TABLE scheduler_lines AS
-        SELECT *, epoch_ns(time) AS ns, {listed} AS is_listed, {used} AS is_used, {failed} AS is_failed, {failed} AND {dead} AS is_dead, {mesh} AS is_mesh,
-            -- what follows a list is the request, with the client's own address
-            regexp_extract_all(CASE WHEN is_listed THEN regexp_extract(message, '[\\[{{][^\\]}}]*') ELSE left(message, 400) END, {text_literal(of.address)}, 1) AS addresses
-        FROM events WHERE component = 'client' AND message IS NOT NULL AND ({listed} OR {used} OR {failed} OR {mesh})
-    """  # fmt: skip
-
-
-_ADDRESSES = """
-CREATE OR REPLACE TEMP TABLE scheduler_addresses AS
-SELECT * EXCLUDE (address), split_part(address, ':', 1) AS address, address AS full_address
-FROM (SELECT host, ns, is_listed, is_used, is_failed, is_dead, log_path, log_line, unnest(CASE WHEN is_listed THEN addresses ELSE addresses[1:1] END) AS address FROM scheduler_lines)
-"""
-
-
-def _stale(dataset: Dataset) -> list[Message]:
-    """Name addresses that a client used well after it had been told others."""
-    dataset.engine.execute(f"""
-        CREATE OR REPLACE TEMP TABLE wrong_addresses AS
-        WITH told AS (SELECT host, ns, list(DISTINCT address) AS told FROM scheduler_addresses WHERE is_listed GROUP BY host, ns),
-            since AS (SELECT host, address, max(ns) AS last_told FROM scheduler_addresses WHERE is_listed GROUP BY host, address)
-        SELECT used.*, 'stale' AS reason
-        FROM (FROM scheduler_addresses WHERE (is_used OR is_failed) AND NOT is_listed AND regexp_matches(address, '^[0-9.]+$')) AS used
-        ASOF JOIN told ON told.host = used.host AND used.ns >= told.ns + {int(_SETTLING_S)} * 1000000000::BIGINT
-        LEFT JOIN since ON since.host = used.host AND since.address = used.address
-        WHERE NOT list_contains(told.told, used.address) AND (last_told IS NULL OR used.ns > last_told + {int(_SETTLING_S)} * 1000000000::BIGINT)
-    """)
-    rows = dataset.rows(
-        "SELECT address, count(*), list(DISTINCT host ORDER BY host) FROM wrong_addresses GROUP BY address ORDER BY 2 DESC, 1"
-    )
-    return [
-        message(
-            "{address} is used on {hosts} although the manager does not name it there",
-            address=address,
-            hosts=format_hosts(hosts),
-        )
-        for address, _, hosts in rows
-    ]
-
-
-def _dead(dataset: Dataset) -> list[Message]:
-    """Name addresses where nothing listens, for long and without a reply in between."""
-    rows = dataset.rows(f"""
-        WITH dead AS (
-            SELECT address, host, count(*) AS n, min(ns) AS first, max(ns) AS last FROM scheduler_addresses WHERE is_dead GROUP BY address, host
-        ), answered AS (
-            SELECT host, epoch_ns(time) AS ns FROM events WHERE component = 'client' AND event_id IN ('source_round_started', 'parent_round_started')
-        )
-        SELECT address, sum(n)::BIGINT, list(host ORDER BY host) FROM dead
-        WHERE n >= {_MIN_FAILURES} AND last - first >= {_MIN_S} * 1e9 AND NOT EXISTS (SELECT 1 FROM answered WHERE answered.host = dead.host AND ns BETWEEN first AND last)
-        GROUP BY address ORDER BY 2 DESC, 1
-    """)
-    for address, _, _ in rows:
-        dataset.engine.execute(
-            "INSERT INTO wrong_addresses SELECT *, 'dead' FROM scheduler_addresses WHERE is_dead AND address = ?",
-            (address,),
-        )
-    return [
-        message("{address} does not answer, seen on {hosts}", address=address, hosts=format_hosts(hosts))
-        for address, _, hosts in rows
-    ]
-
-
-def _shared(dataset: Dataset) -> list[Message]:
-    """Name addresses that stand for several schedulers in one list."""
-    rows = dataset.rows("""
-        WITH pairs AS (
-            SELECT regexp_extract_all(message, '"([^"]+)": "?[0-9.]+(?::[0-9]+)?', 1) AS names, regexp_extract_all(message, '"[^"]+": "?([0-9.]+(?::[0-9]+)?)', 1) AS addresses
-            FROM (SELECT DISTINCT message FROM scheduler_lines WHERE is_listed)
-        ), flat AS (SELECT DISTINCT unnest(names) AS name, unnest(addresses) AS address FROM pairs)
-        SELECT address, list(name ORDER BY name) FROM flat GROUP BY address HAVING count(DISTINCT name) > 1 ORDER BY 1
-    """)
-    return [
-        message("{address} stands for several schedulers: {names}", address=address, names=format_list(names))
-        for address, names in rows
-    ]
-
-
-def _mesh(dataset: Dataset) -> list[Message]:
-    """Say where a service mesh answered in the place of a scheduler."""
-    ((n, hosts),) = dataset.rows(
-        "SELECT count(*), list(DISTINCT host ORDER BY host) FROM scheduler_lines WHERE is_mesh"
-    )
-    return (
-        [
-            message(
-                "a service mesh answers in the place of the scheduler: {n:,} replies on {hosts}",
-                n=n,
-                hosts=format_hosts(hosts),
-            )
-        ]
-        if n
-        else []
-    )
+def _facts(dataset: Dataset) -> Iterator[Message]:
+    """Yield addresses used well after others were told, those where nothing listens, and those that are shared; and a mesh's replies."""
+    for address, hosts in dataset.rows(_STALE):
+        values = {"address": address, "hosts": format_hosts(hosts)}
+        yield message("{address} is used on {hosts} although the manager does not name it there", **values)
+    for address, hosts in dataset.rows(_DEAD):
+        yield message("{address} does not answer, seen on {hosts}", address=address, hosts=format_hosts(hosts))
+    for address, names in dataset.rows(sql("diagnosis", "shared_addresses")):
+        yield message("{address} stands for several schedulers: {names}", address=address, names=format_list(names))
+    replies = "SELECT count(*), list(DISTINCT host ORDER BY host) FROM scheduler_lines WHERE is_mesh"
+    for n, hosts in dataset.rows(f"{replies} HAVING count(*) > 0"):
+        values = {"n": n, "hosts": format_hosts(hosts)}
+        yield message("a service mesh answers in the place of the scheduler: {n:,} replies on {hosts}", **values)

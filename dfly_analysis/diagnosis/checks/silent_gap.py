@@ -2,11 +2,9 @@
 
 from collections import Counter
 
-import pyarrow as pa
-
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.check import add_relation, load_check
 from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
@@ -20,25 +18,20 @@ _TIMEOUTS = ("download.pieceTimeout", "download.collectedPieceTimeout")
 
 def check(dataset: Dataset) -> Finding:
     hosts = dataset.rows("SELECT DISTINCT role, host FROM tasks WHERE role IN ('client', 'seedClient')")
-    limits = [{"role": role, "host": host, "limit_s": _limit_s(dataset.settings, role, host)} for role, host in hosts]
-    schema = pa.schema([("role", pa.string()), ("host", pa.string()), ("limit_s", pa.float64())])
-    dataset.engine.add_rows("task_limits", limits, schema)
+    limits = [(role, host, _limit_s(dataset.settings, role, host)) for role, host in hosts]
+    add_relation(dataset, "task_limits", limits, role=str, host=str, limit_s=float)
     dataset.engine.execute(sql("diagnosis", "silent_waits"))
     ((n, known, longest),) = dataset.rows("SELECT count(*), count(limit_s), max(wait_s) FROM waits")
     if not n:
-        return ABOUT.unknown(message("no task is logged with its pieces"))
-    gaps = dataset.rows("""
-        SELECT host, wait_s, limit_s, outcome, begin_ns FROM waits WHERE wait_s > limit_s ORDER BY wait_s DESC, peer_id
-    """)
+        return ABOUT.unknown("no task is logged with its pieces")
+    columns = "host, wait_s, limit_s, outcome, begin_ns"
+    gaps = dataset.rows(f"SELECT {columns} FROM waits WHERE wait_s > limit_s ORDER BY wait_s DESC, peer_id")
+    if not gaps and not known:
+        return ABOUT.unknown("the piece timeout of these hosts is unknown")
     if not gaps:
-        if not known:
-            return ABOUT.unknown(message("the piece timeout of these hosts is unknown"))
-        longest = format_duration(longest)
+        text = format_duration(longest)
         return ABOUT.absent(
-            message(
-                "no task without errors waited longer than its piece timeout; the longest wait is {longest}",
-                longest=longest,
-            )
+            "no task without errors waited longer than its piece timeout; the longest wait is {longest}", longest=text
         )
     counts = Counter(row[0] for row in gaps if row[0] is not None)
     reason = message(

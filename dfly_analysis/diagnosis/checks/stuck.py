@@ -37,15 +37,13 @@ def check(dataset: Dataset) -> Finding:
     dataset.engine.execute(sql("diagnosis", "stuck_tasks", SECOND_ROUND=SECOND_ROUND, MIN_S=MIN_S, TIMES=TIMES))
     ((n, longest),) = dataset.rows("SELECT count(*), max(wait_s) FROM stuck_tasks")
     if not n:
-        return ABOUT.unknown(message("no task is logged with its pieces"))
+        return ABOUT.unknown("no task is logged with its pieces")
     waits = [_Wait(*row) for row in dataset.rows(sql("diagnosis", "stuck_waits", STEP=STEP, STEPS=tuple(STEPS)))]
     if not waits:
         return ABOUT.absent(
-            message(
-                "the longest time without progress of {n:,} tasks is {longest}",
-                n=n,
-                longest=format_duration(longest or 0.0),
-            )
+            "the longest time without progress of {n:,} tasks is {longest}",
+            n=n,
+            longest=format_duration(longest or 0.0),
         )
     worst = waits[0]
     hosts = Counter(wait.host for wait in waits if wait.host is not None)

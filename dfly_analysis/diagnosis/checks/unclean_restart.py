@@ -10,24 +10,12 @@ from dfly_analysis.diagnosis.kubernetes import pod_rows
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import join, message
 from dfly_analysis.readers.pods import terminations_by_host
+from dfly_analysis.sql_scripts import sql
 
 ABOUT = load_check("restart_without_goodbye")
 CRASH_LOOP_S = 10.0
 _MAX_HOSTS = 3
-_RESTARTS = f"""
-    WITH marks AS (
-        SELECT DISTINCT ON (host, time, event_id) * FROM events
-        WHERE component = 'client' AND event_id IN ('process_started', 'process_stopped')
-        ORDER BY host, time, event_id, log_path, log_line
-    ), again AS (
-        SELECT * FROM marks QUALIFY event_id = 'process_started' AND host IS NOT NULL
-        AND lag(event_id) OVER (PARTITION BY host ORDER BY time, event_id) = 'process_started'
-    )
-    SELECT * FROM again
-    QUALIFY coalesce(nanoseconds(time) - lag(nanoseconds(time)) OVER (PARTITION BY host ORDER BY time) > {CRASH_LOOP_S} * 1e9, true)
-"""
-"""Starts without a shutdown of the same host before them. A start logged in two files (the log's own and the container's output)
-counts once, as do the starts of a crash loop."""
+_RESTARTS = sql("diagnosis", "restarts", CRASH_LOOP_S=CRASH_LOOP_S)
 _UNFINISHED = """
     SELECT * FROM events WHERE event_id = 'task_started' AND peer_id IN (SELECT peer_id FROM tasks WHERE outcome = 'died')
     ORDER BY time, log_path, log_line LIMIT 2
@@ -36,28 +24,24 @@ _UNFINISHED = """
 
 def check(dataset: Dataset) -> Finding:
     if not dataset.rows("SELECT 1 FROM events WHERE component = 'client' LIMIT 1"):
-        return ABOUT.unknown(message("the input contains no client log"))
+        return ABOUT.unknown("the input contains no client log")
     restarts = dataset.rows(f"SELECT host, nanoseconds(time) FROM ({_RESTARTS}) ORDER BY ALL")
     if not restarts:
-        return ABOUT.absent(message("each process started once, or logged its shutdown before it restarted"))
+        return ABOUT.absent("each process started once, or logged its shutdown before it restarted")
     ((died,),) = dataset.rows("SELECT count(*) FROM tasks WHERE outcome = 'died'")
     counts = Counter(host for host, _ in restarts)
     hosts = sorted(counts, key=lambda host: (-counts[host], host))
-    terminations = terminations_by_host(pod_rows(dataset))
-    reported = [
-        message("{host} {termination}", host=host, termination=terminations[host][-1].description)
-        for host in hosts
-        if terminations.get(host)
-    ]
+    found = terminations_by_host(pod_rows(dataset))
+    ends = {host: found[host][-1].description for host in hosts if found.get(host)}
+    texts = [message("{host} {termination}", host=host, termination=end) for host, end in ends.items()]
+    reported = message("Kubernetes reports: {terminations}", terminations=join(texts[:_MAX_HOSTS], "; "))
     facts = [
         message("restarts without a shutdown line: {n:,}, on {hosts}", n=len(restarts), hosts=format_hosts(hosts)),
         message("tasks without an end: {n:,}", n=died),
-        message("Kubernetes reports: {terminations}", terminations=join(reported[:_MAX_HOSTS], "; "))
-        if reported
-        else message("collect {what}", what=ABOUT.collect),
+        reported if ends else message("collect {what}", what=ABOUT.collect),
     ]
     evidence = evidence_in(dataset, f"{_RESTARTS} UNION ALL ({_UNFINISHED})")
     times = [time for _, time in restarts]
-    found = ABOUT.present("critical", *facts, count=len(restarts), tasks=died, times=times, evidence=evidence)
+    finding = ABOUT.present("critical", *facts, count=len(restarts), tasks=died, times=times, evidence=evidence)
     # A limit of memory governs it only where Kubernetes says that memory ran out.
-    return found if reported else replace(found, knob=None)
+    return finding if ends else replace(finding, knob=None)

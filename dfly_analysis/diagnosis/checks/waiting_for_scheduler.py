@@ -2,7 +2,7 @@
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import failed_tasks, times_and_evidence
+from dfly_analysis.diagnosis.evidence import of_peers
 from dfly_analysis.diagnosis.time_parts import large_part, ratio_text
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
@@ -16,22 +16,15 @@ MIN_MEAN_S = 1.0
 def check(dataset: Dataset) -> Finding:
     found = large_part(dataset, PARTS)
     if found is None:
-        return ABOUT.unknown(message("no task is logged with its start and end"))
+        return ABOUT.unknown("no task is logged with its start and end")
     mean_s = found.seconds / found.tasks
-    waiting = message(
-        "{ratio} were spent waiting for the scheduler, {mean} a task",
-        ratio=ratio_text(found),
-        mean=format_duration(mean_s),
-    )
+    values = {"ratio": ratio_text(found), "mean": format_duration(mean_s)}
+    waiting = message("{ratio} were spent waiting for the scheduler, {mean} a task", **values)
     if not found.is_large or mean_s < MIN_MEAN_S:
         return ABOUT.absent(waiting)
     peers = f"SELECT peer_id FROM task_time WHERE part IN {PARTS} AND role = '{found.role}' GROUP BY peer_id HAVING sum(seconds) >= {MIN_MEAN_S}"
-    ((n, longest),) = dataset.rows(
-        f"SELECT count(*), max(s) FROM (SELECT sum(seconds) AS s FROM task_time WHERE part IN {PARTS} AND peer_id IN ({peers}) GROUP BY peer_id)"
-    )
+    waits = f"SELECT sum(seconds) AS s FROM task_time WHERE part IN {PARTS} AND peer_id IN ({peers}) GROUP BY peer_id"
+    ((n, longest),) = dataset.rows(f"SELECT count(*), max(s) FROM ({waits})")
     facts = [waiting, message("the longest wait is {longest}", longest=format_duration(longest))]
-    lines = f"event_id IN ('task_started', 'scheduler_call_failed', 'scheduler_round_failed') AND peer_id IN ({peers})"
-    tasks = failed_tasks(dataset, f"peer_id IN ({peers})")
-    return ABOUT.present(
-        "high" if tasks else "medium", *facts, count=n, tasks=tasks, **times_and_evidence(dataset, lines)
-    )
+    proof = of_peers(dataset, peers, "task_started", "scheduler_call_failed", "scheduler_round_failed")
+    return ABOUT.present("high" if proof["tasks"] else "medium", *facts, count=n, **proof)

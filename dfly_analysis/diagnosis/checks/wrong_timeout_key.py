@@ -21,5 +21,5 @@ def check(dataset: Dataset) -> Finding:
             facts.append(plural("timeouts failed {n} task", "timeouts failed {n} tasks", tasks))
         return ABOUT.present("medium", *facts, count=len(wrong), tasks=tasks)
     if not settings.user.entries and not settings.rendered:
-        return ABOUT.unknown(message("no Helm values and no rendered configuration were given"))
-    return ABOUT.absent(message("its component reads every timeout in the given values"))
+        return ABOUT.unknown("no Helm values and no rendered configuration were given")
+    return ABOUT.absent("its component reads every timeout in the given values")
