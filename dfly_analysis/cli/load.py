@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from dfly_analysis.cli.options import cluster_option, command, options, resolve_settings
-from dfly_analysis.cli.output import reporting, with_schema_version
+from dfly_analysis.cli.output import reporting
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 
 _COVERAGE = "coverage.json"
@@ -31,7 +31,7 @@ def load(paths: tuple[str, ...], output: str, prometheus: str | None, cluster: s
     from dfly_analysis.dataset import Prometheus, ReadOptions
     from dfly_analysis.dataset.export import write_tables
     from dfly_analysis.io.output_store import open_store
-    from dfly_analysis.reporting.json import coverage_json, coverage_rows_json
+    from dfly_analysis.reporting.json import coverage_json, coverage_rows_json, versioned
     from dfly_analysis.schema import COVERAGE
 
     settings, read_options = resolve_settings(given), ReadOptions(given["tz"], given["log_format"])
@@ -43,9 +43,11 @@ def load(paths: tuple[str, ...], output: str, prometheus: str | None, cluster: s
     folder = output.rstrip("/")
     for name, rows in written.tables.items():
         click.echo(f"{folder}/{name}\t{rows} rows")
-    content = with_schema_version(
-        **coverage_json(COVERAGE.frame(written.coverage)), by_file=coverage_rows_json(written.coverage), lacks=written.missing_inputs,
-        problems=written.problems,
-    )  # fmt: skip
+    files = {
+        "by_file": coverage_rows_json(written.coverage),
+        "lacks": written.missing_inputs,
+        "problems": written.problems,
+    }
+    content = versioned(coverage_json(COVERAGE.frame(written.coverage)) | files)
     open_store(output).write(_COVERAGE, json.dumps(content, indent=1, ensure_ascii=False).encode())
     click.echo(f"{folder}/{_COVERAGE}")

@@ -15,7 +15,7 @@ import click
 
 from dfly_analysis.errors import SourceError
 from dfly_analysis.findings import collapse_whitespace
-from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.reporting.json import versioned
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -36,11 +36,11 @@ def print_result(
 ) -> None:
     """Print a result: `data` with the version of its shape as JSON or YAML, `rows` as CSV, or the blocks of `view` as tables and text."""
     if output_format == "json":
-        click.echo(json.dumps(with_schema_version(**data), ensure_ascii=False, indent=1, allow_nan=False))
+        click.echo(json.dumps(versioned(data), ensure_ascii=False, indent=1, allow_nan=False))
     elif output_format == "yaml":
         import yaml
 
-        plain = json.loads(json.dumps(with_schema_version(**data)))  # messages become plain text
+        plain = json.loads(json.dumps(versioned(data)))  # messages become plain text
         click.echo(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False, width=120), nl=False)
     elif output_format == "csv":
         from dfly_analysis.reporting.csv_text import csv_text
@@ -48,11 +48,6 @@ def print_result(
         click.echo(csv_text(rows), nl=False)
     else:
         click.echo("\n\n".join(filter(None, view())))
-
-
-def with_schema_version(**content: Any) -> dict[str, Any]:
-    """Return a result as JSON shows it: the version of its shape first, the rest in JSON's own types."""
-    return {"schema_version": SCHEMA_VERSION, **plain_json(content)}
 
 
 def wrap(text: str, label: str = "") -> str:

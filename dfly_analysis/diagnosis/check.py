@@ -19,11 +19,11 @@ class Check(CheckDescription):
 
     def absent(self, reason: str, /, **values: Any) -> Finding:
         """Return the verdict that it did not happen."""
-        return self._verdict("absent", _said(reason, values))
+        return self._verdict("absent", _as_message(reason, values))
 
     def unknown(self, reason: str, /, **values: Any) -> Finding:
         """Return the verdict that the input cannot tell, and what to collect."""
-        text = _said(reason, values)
+        text = _as_message(reason, values)
         collect = message("{reason}; collect {what}", reason=text, what=self.collect)
         return self._verdict("unknown", collect if self.collect else text)
 
@@ -52,7 +52,7 @@ class Check(CheckDescription):
         )  # fmt: skip
 
 
-def _said(reason: str, values: dict[str, Any]) -> Message:
+def _as_message(reason: str, values: dict[str, Any]) -> Message:
     return reason if isinstance(reason, Message) else Message(reason, values)
 
 

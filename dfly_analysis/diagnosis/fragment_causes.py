@@ -8,7 +8,7 @@ from dfly_analysis.catalog.defaults import defaults_of
 from dfly_analysis.catalog.error_signatures import Signature, signature, signatures_in
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
-from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding, Strength
+from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.reconstruction.effective_timeouts import is_at_timeout
 from dfly_analysis.units import format_duration, parse_duration
@@ -21,6 +21,8 @@ _TIMEOUTS = {
     "storage.writePieceTimeout": ("storage.writePieceTimeout", "download.pieceTimeout"),
 }
 """Timeouts that may end the same step."""
+_TIMEOUT = "timeout_too_short"
+_BAD = ("WARN", "ERROR", "FATAL")
 _STARTS = ("piece_started", "pieces_planned", "task_started", "source_round_started", "parent_round_started")
 
 
@@ -42,9 +44,8 @@ class _Match(NamedTuple):
 
 def is_fragment(dataset: Dataset) -> bool:
     """Return whether the input is a fragment of a log: few records, and no task that can be followed to its end."""
-    ((records, tasks, jobs),) = dataset.rows(
-        "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM tasks WHERE outcome = 'ok'), (SELECT count(*) FROM jobs)"
-    )
+    tables = ("events", "tasks WHERE outcome = 'ok'", "jobs")
+    records, tasks, jobs = (dataset.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables)
     return 0 < records <= _MOST_RECORDS and not tasks and not jobs
 
 
@@ -53,31 +54,27 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     shown = _shown(dataset)
     if not shown:
         return Diagnosis(findings, causes, causes[0].cause if causes else None, strength="possible" if causes else None)
-    top = shown[0]
+    top, *more = shown
     possible = [Alternative(one.cause, one.why) for one in possible_causes().get(top.id, ())]
-    others = [
-        Alternative(one.cause, one.title)
-        for one in shown[1:]
-        if one.layer == "cause" and one.cause not in ("unknown", top.cause)
-    ]
+    known = [one for one in more if one.layer == "cause" and one.cause not in ("unknown", top.cause)]
+    others = [Alternative(one.cause, one.title) for one in known]
     gap = _gap(dataset)
     match = _timeout_of(dataset, top, gap) if gap else None
-    may_time_out = top.cause == "timeout_too_short" or (possible and possible[0].cause == "timeout_too_short")
-    if match is not None and may_time_out:
-        strength: Strength = "seen" if match.is_in_force else "likely"
-        rest = [one for one in [*possible, *others] if one.cause != "timeout_too_short"]
-        found = Alternative("timeout_too_short", match.text)
+    likeliest = top.cause if top.cause == _TIMEOUT or not possible else possible[0].cause
+    if match is not None and likeliest == _TIMEOUT:
+        step = message("Run it again with the release you use: --chart VERSION or --client VERSION.")
+        if match.is_in_force:
+            step = message("Run `dfly-analysis recommend` on the seed client's whole log for the value to set.")
         return Diagnosis(
-            findings, causes, "timeout_too_short", strength=strength, alternatives=[found, *rest], remedy=_raise(match),
-            next_step=message("Run it again with the release you use: --chart VERSION or --client VERSION.")
-            if not match.is_in_force else message("Run `dfly-analysis recommend` on the seed client's whole log for the value to set."),
+            findings, causes, _TIMEOUT, strength="seen" if match.is_in_force else "likely",
+            alternatives=_with_first(Alternative(_TIMEOUT, match.text), [*possible, *others]), remedy=_raise(match), next_step=step,
         )  # fmt: skip
     if gap and gap.is_of_piece and possible and top.cause == "unknown":
-        why = _no_timeout(dataset, _timeout_keys(top)[0], gap)
-        rest = [one for one in possible if one.cause != "network_instability"]
+        first = Alternative("network_instability", _no_timeout(dataset, _timeout_keys(top)[0], gap))
+        remedy = signature("connection_reset")
         return Diagnosis(
-            findings, causes, "network_instability", strength="likely", alternatives=[Alternative("network_instability", why), *rest],
-            remedy=_remedy("connection_reset"), next_step=message("Compare with the timeout of your own values: --values FILE."),
+            findings, causes, first.cause, strength="likely", alternatives=_with_first(first, possible),
+            remedy=remedy.remedy if remedy else "", next_step=message("Compare with the timeout of your own values: --values FILE."),
         )  # fmt: skip
     primary = top.cause if top.cause != "unknown" and top.layer in ("cause", "symptom") else None
     if primary and possible and possible[0].cause != primary:
@@ -88,9 +85,13 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     )  # fmt: skip
 
 
+def _with_first(first: Alternative, others: Sequence[Alternative]) -> list[Alternative]:
+    return [first, *(one for one in others if one.cause != first.cause)]
+
+
 def _shown(dataset: Dataset) -> list[Signature]:
     """Return the signatures that the records show, those that tell a cause first."""
-    texts = dataset.rows("SELECT message FROM events WHERE message IS NOT NULL AND level IN ('WARN', 'ERROR', 'FATAL')")
+    texts = dataset.rows(f"SELECT message FROM events WHERE message IS NOT NULL AND level IN {_BAD}")
     found = {one.id: one for (text,) in texts for one in signatures_in(text) if one.layer != "benign"}
     order = {"cause": 0, "symptom": 1, "wrapper": 2, "echo": 3}
     return sorted(found.values(), key=lambda one: (one.cause == "unknown", order[one.layer], one.priority))
@@ -98,16 +99,10 @@ def _shown(dataset: Dataset) -> list[Signature]:
 
 def _gap(dataset: Dataset) -> _Gap | None:
     """Return the time from the start of a piece, or else from the first line with a time, to the first failure."""
-    rows = dataset.rows("""
-        SELECT nanoseconds(time), event_id, task_id, piece_number, level, message FROM events WHERE time IS NOT NULL
-        ORDER BY time, log_path, log_line
-    """)
-    failures = [
-        row
-        for row in rows
-        if row[4] in ("WARN", "ERROR", "FATAL") and any(one.layer != "benign" for one in signatures_in(row[5] or ""))
-    ]
-    for failure in failures:
+    columns = "nanoseconds(time), event_id, task_id, piece_number, level, message"
+    rows = dataset.rows(f"SELECT {columns} FROM events WHERE time IS NOT NULL ORDER BY time, log_path, log_line")
+    bad = (row for row in rows if row[4] in _BAD)
+    for failure in (row for row in bad if any(one.layer != "benign" for one in signatures_in(row[5] or ""))):
         starts = [row for row in rows if row[1] in _STARTS and row[0] < failure[0]]
         same = [row for row in starts if row[2] == failure[2] and row[3] == failure[3] and row[1] == "piece_started"]
         start = (same or starts or rows)[-1 if same or starts else 0]
@@ -125,44 +120,32 @@ def _timeout_keys(top: Signature) -> tuple[str, ...]:
 def _no_timeout(dataset: Dataset, key: str, gap: _Gap) -> Message:
     """Return why the time to a failure is no timeout: of the timeout in force where it is known, else of all releases."""
     known = [setting for role in _ROLES if (setting := dataset.settings.get(key, role)).layer != "unknown"]
+    values = {"duration": format_duration(gap.seconds), "key": key}
     if not known:
-        return message(
-            "the failure came {duration} after the start, which is not a default of {key} in any release",
-            duration=format_duration(gap.seconds), key=key,
-        )  # fmt: skip
-    return message(
-        "the failure came {duration} after the start, but {key} is {timeout} ({source})",
-        duration=format_duration(gap.seconds), key=key, timeout=str(known[0].value), source=known[0].source,
-    )  # fmt: skip
+        return message("the failure came {duration} after the start, which is not a default of {key} in any release", **values)  # fmt: skip
+    values |= {"timeout": str(known[0].value), "source": known[0].source}
+    return message("the failure came {duration} after the start, but {key} is {timeout} ({source})", **values)
 
 
 def _timeout_of(dataset: Dataset, top: Signature, gap: _Gap) -> _Match | None:
     """Return the timeout that a gap is as long as: the one in force where it is known, else a default of any release."""
-    keys = _timeout_keys(top)
-    for name in keys:
-        for role in _ROLES:
-            setting = dataset.settings.get(name, role)
-            if setting.layer != "unknown" and setting.seconds and is_at_timeout(gap.seconds, setting.seconds):
-                text = message(
-                    "the failure came {duration} after the start: {key} is {timeout} ({source})",
-                    duration=format_duration(gap.seconds), key=name, timeout=format_duration(setting.seconds), source=setting.source,
-                )  # fmt: skip
-                return _Match(name, setting.seconds, text, is_in_force=True)
-    if any(dataset.settings.get(keys[0], role).layer != "unknown" for role in _ROLES):
+    keys, duration = _timeout_keys(top), format_duration(gap.seconds)
+    settings = {(name, role): dataset.settings.get(name, role) for name in keys for role in _ROLES}
+    for (name, _), one in settings.items():
+        if one.layer != "unknown" and one.seconds and is_at_timeout(gap.seconds, one.seconds):
+            values = {"duration": duration, "key": name, "timeout": format_duration(one.seconds), "source": one.source}
+            text = message("the failure came {duration} after the start: {key} is {timeout} ({source})", **values)
+            return _Match(name, one.seconds, text, is_in_force=True)
+    if any(settings[keys[0], role].layer != "unknown" for role in _ROLES):
         return None
-    spans = {name: list(_defaults_of_length(name, gap.seconds)) for name in keys}
-    reasons = [
-        message("the default of {key} in {releases}", key=name, releases=format_list(list(dict.fromkeys(found)), 6))
-        for name, found in spans.items() if found
-    ]  # fmt: skip
-    if not reasons:
+    found = {name: list(dict.fromkeys(_defaults_of_length(name, gap.seconds))) for name in keys}
+    spans = {name: format_list(releases, 6) for name, releases in found.items() if releases}
+    if not spans:
         return None
-    text = message(
-        "the failure came {duration} after the start: {defaults}",
-        duration=format_duration(gap.seconds),
-        defaults=join(reasons, "; "),
-    )
-    return _Match(next(name for name, found in spans.items() if found), gap.seconds, text, is_in_force=False)
+    reasons = [message("the default of {key} in {releases}", key=name, releases=text) for name, text in spans.items()]
+    defaults = join(reasons, "; ")
+    text = message("the failure came {duration} after the start: {defaults}", duration=duration, defaults=defaults)
+    return _Match(next(iter(spans)), gap.seconds, text, is_in_force=False)
 
 
 def _defaults_of_length(key: str, seconds: float) -> Iterator[Message]:
@@ -174,13 +157,10 @@ def _defaults_of_length(key: str, seconds: float) -> Iterator[Message]:
     }
     for since, until in dict.fromkeys([*charts["seedClient"], *charts["client"]]):
         span = message("charts {since} to {until}", since=since, until=until)
-        roles = [role for role in _ROLES if (since, until) in charts[role]]
-        if len(roles) == 2:
-            yield span
-        elif roles == ["seedClient"]:
+        if (since, until) not in charts["client"]:
             yield message("{charts} for seed clients", charts=span)
         else:
-            yield message("{charts} for clients", charts=span)
+            yield span if (since, until) in charts["seedClient"] else message("{charts} for clients", charts=span)
     for era in found["client"].eras if found["client"] else ():
         if _is_length(era.default, seconds):
             yield message("clients {since} to {until} without a chart", since=era.since, until=era.until)
@@ -196,20 +176,11 @@ def _is_length(value: str | float | None, seconds: float) -> bool:
 def _raise(match: _Match) -> Message:
     runs = [found.chart_runs[-1] for role in _ROLES if (found := defaults_of(role, match.key)) and found.chart_runs]
     longest = max(runs, key=lambda run: parse_duration(str(run.value)), default=None)
-    text = message(
-        "Raise {key} of seed client and client above {timeout}.",
-        key=match.key,
-        timeout=format_duration(match.timeout_s),
-    )
+    values = {"key": match.key, "timeout": format_duration(match.timeout_s)}
+    text = message("Raise {key} of seed client and client above {timeout}.", **values)
     if longest is None:
         return text
-    newest = message("Chart {chart} sets {value}.", chart=longest.until, value=str(longest.value))
-    return join([text, newest])
-
-
-def _remedy(signature_id: str) -> str:
-    found = signature(signature_id)
-    return found.remedy if found else ""
+    return join([text, message("Chart {chart} sets {value}.", chart=longest.until, value=str(longest.value))])
 
 
 def _next_step(top: Signature, gap: _Gap | None) -> str:

@@ -26,12 +26,7 @@ def terminations(dataset: Dataset) -> Iterator[tuple[Mapping[str, Any], Terminat
 
 def format_termination(row: Mapping[str, Any], termination: Termination) -> Message:
     """Return a termination as text: ``seed-client-0: OOMKilled, exit code 137, memory limit 2 GiB``."""
-    pod, limit = row.get("pod") or row.get("node"), row.get("memory_limit_bytes")
-    if not limit:
-        return message("{pod}: {termination}", pod=str(pod), termination=termination.description)
-    return message(
-        "{pod}: {termination}, memory limit {limit}",
-        pod=str(pod),
-        termination=termination.description,
-        limit=format_size(limit),
-    )
+    values = {"pod": str(row.get("pod") or row.get("node")), "termination": termination.description}
+    if not (limit := row.get("memory_limit_bytes")):
+        return message("{pod}: {termination}", **values)
+    return message("{pod}: {termination}, memory limit {limit}", limit=format_size(limit), **values)

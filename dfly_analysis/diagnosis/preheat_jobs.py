@@ -19,10 +19,8 @@ BLOB = "coalesce(nullif(regexp_extract(url, 'sha256:[0-9a-f]{64}'), ''), url)"
 
 def read_preheats(dataset: Dataset) -> pd.DataFrame | None:
     """Return the preheat jobs, None if there are none."""
-    is_preheat = "type = 'preheat'"
-    return (
-        dataset.select("jobs", is_preheat) if dataset.rows(f"SELECT 1 FROM jobs WHERE {is_preheat} LIMIT 1") else None
-    )
+    found = dataset.rows("SELECT 1 FROM jobs WHERE type = 'preheat' LIMIT 1")
+    return dataset.select("jobs", "type = 'preheat'") if found else None
 
 
 def succeeded_urls(dataset: Dataset) -> set[str]:

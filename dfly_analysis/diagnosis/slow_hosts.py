@@ -1,6 +1,7 @@
 """Finds a host that fetches far more slowly than its peers, whether or not anything failed there."""
 
-from collections import defaultdict
+from itertools import groupby
+from operator import itemgetter
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.sql_scripts import sql
 
 TIMES = 2.5
 MIN_TASKS = 3
@@ -31,25 +33,9 @@ def slow_host(dataset: Dataset) -> SlowHost | None:
     A task is one observation, since its pieces are slow together. The 99 % intervals of both medians (by order statistics) do
     not overlap, and the medians differ by at least `TIMES`.
     """
-    rows = dataset.rows(
-        """
-        WITH timed AS (
-            SELECT concat(role, run_of(host)) AS role, host, peer_id, size_bytes, duration_s FROM pieces
-            WHERE origin = 'source' AND duration_s > 0 AND size_bytes > 0 AND host IS NOT NULL AND outcome IN ('ok', 'timeout')
-        )
-        SELECT role, host, median(size_bytes::DOUBLE / duration_s) AS rate FROM timed
-        -- of a small piece the first byte takes longest
-        WHERE size_bytes >= ? * (SELECT max(size_bytes) FROM timed) AND role IS NOT NULL AND peer_id IS NOT NULL
-        GROUP BY role, host, peer_id ORDER BY role, rate
-        """,
-        (_WHOLE,),
-    )
-    by_role: defaultdict[str, list[tuple[str, float]]] = defaultdict(list)
-    for role, host, rate in rows:
-        by_role[role].append((host, rate))
     found = []
-    for tasks in by_role.values():
-        hosts, rates = np.array([host for host, _ in tasks]), np.array([rate for _, rate in tasks])
+    for _, tasks in groupby(dataset.rows(sql("diagnosis", "rates_of_tasks"), [_WHOLE]), itemgetter(0)):
+        hosts, rates = (np.array(column) for column in list(zip(*tasks, strict=True))[1:])
         names = np.unique(hosts).tolist()
         for name in names:
             own, rest = rates[hosts == name], rates[hosts != name]

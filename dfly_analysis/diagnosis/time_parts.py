@@ -7,6 +7,7 @@ from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import Message, plural
 from dfly_analysis.reconstruction.task_time import create_task_time
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_share
 
 LARGE, MIN_LOW = 0.2, 0.05
@@ -44,14 +45,8 @@ def part_of_time(
     The interval is that of a ratio of sums over tasks: pieces of one task are slow together. Of a single task it is a point.
     """
     ensure_task_time(dataset)
-    names = ", ".join(f"'{part}'" for part in parts)
-    ((seconds, total, tasks, variance),) = dataset.rows(f"""
-        WITH own AS (
-            SELECT peer_id, coalesce(sum(seconds) FILTER (part IN ({names})), 0) AS x, sum(seconds) AS d FROM task_time
-            WHERE {where} GROUP BY peer_id
-        ), ratio AS (SELECT sum(x) / sum(d) AS r FROM own)
-        SELECT sum(x), sum(d), count(*), sum((x - r * d) ** 2) * count(*) / nullif(count(*) - 1, 0) FROM own, ratio
-    """)
+    query = sql("diagnosis", "share_of_parts", PARTS=parts, WHERE=where)
+    ((seconds, total, tasks, variance),) = dataset.rows(query)
     if not tasks:
         return None
     share = seconds / total

@@ -12,7 +12,7 @@ from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
 from dfly_analysis.quantities import figure, interval_text
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
-from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.reporting.json import versioned
 from dfly_analysis.reporting.labels import CAUSES, LAYERS, ROLES, text_of
 from dfly_analysis.reporting.provenance import manifest_with, write_listed
 
@@ -84,7 +84,7 @@ class ComparisonReport:
         content = asdict(self.comparison)
         settings = [{**asdict(pair), "changed": pair.changed} for pair in self.comparison.settings]
         causes = {name: dict(content.pop(f"causes_{name}")) for name in ("before", "after")}
-        return {"schema_version": SCHEMA_VERSION, **plain_json({**content, "settings": settings, "causes": causes})}
+        return versioned({**content, "settings": settings, "causes": causes})
 
     def save(self, directory: str | os.PathLike[str]) -> Listing:
         """Write ``comparison.json`` and ``manifest.json``; raises StoreError where the folder cannot be written."""

@@ -12,16 +12,7 @@ from markupsafe import Markup, escape
 
 from dfly_analysis.messages import Message, is_translated, message, plural, translate
 from dfly_analysis.quantities import figure, interval_text, range_text
-from dfly_analysis.reporting.labels import (
-    CAUSES,
-    CONFIDENCES,
-    LAYERS,
-    REMEDIES,
-    ROLES,
-    SEVERITIES,
-    moment,
-    readable_duration,
-)
+from dfly_analysis.reporting import labels
 
 MARK = "dfly_analysis"
 """Key of an output's metadata that says that its HTML is from a view, hence escaped."""
@@ -38,19 +29,16 @@ def templates(lang: str = "en") -> Environment:
     In a template ``_(msgid, **values)`` and ``_(plural(singular, plural, n, **values))`` show a text in the language,
     ``gettext`` gives it without markup, for attributes; the filter ``sentence`` adds a capital and a full stop.
     """
+    loader = PackageLoader("dfly_analysis.reporting")
     result = Environment(
-        loader=PackageLoader("dfly_analysis.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     result.filters |= {"figure": lambda value, unit: translate(figure(value, unit), lang), "sentence": partial(shown, lang=lang, whole=True)}  # fmt: skip
     result.globals |= {
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang), "plural": plural,
-        "gettext": lambda text: translate(text, lang), "range_text": range_text, "interval_text": interval_text, "moment": moment, "duration": readable_duration,
-        "lang": lang, "causes": CAUSES, "remedies": REMEDIES, "layers": LAYERS, "roles": ROLES,
-        "confidences": CONFIDENCES, "severities": SEVERITIES,
+        "gettext": lambda text: translate(text, lang), "range_text": range_text, "interval_text": interval_text, "moment": labels.moment, "duration": labels.readable_duration,
+        "lang": lang, "causes": labels.CAUSES, "remedies": labels.REMEDIES, "layers": labels.LAYERS, "roles": labels.ROLES,
+        "confidences": labels.CONFIDENCES, "severities": labels.SEVERITIES,
     }  # fmt: skip
     return result
 

@@ -56,11 +56,8 @@ def says_nothing(statements: Statements) -> Iterator[Contradiction]:
         if one.unit == "share" and one.high - one.low >= SAYS_NOTHING:
             yield Contradiction(one.id, "says_nothing", message("not known yet: the data do not narrow it"))
         # a figure that is its own lower end, without an upper end, is a bound and says what it knows
-        elif (
-            one.unit != "share"
-            and 0.0 < FACTOR * one.low < one.high
-            and not (one.value == one.low and math.isinf(one.high))
-        ):
+        is_bound = one.value == one.low and math.isinf(one.high)
+        if one.unit != "share" and 0.0 < FACTOR * one.low < one.high and not is_bound:
             known = message("not known yet: at least {value}", value=figure(one.low, one.unit))
             yield Contradiction(one.id, "says_nothing", known)
 
@@ -70,14 +67,9 @@ def prediction_denies_the_run(statements: Statements) -> Iterator[Contradiction]
     observed = statements.get("layers.failure_rate")
     if observed is None or observed.low is None:
         return
-    predicted = [statements.get("prediction.now"), *statements.beginning("plan.")]
+    predicted = [*statements.beginning("prediction.now"), *statements.beginning("plan.")]
     for one in predicted:
-        if (
-            one is not None
-            and one.unit == "share"
-            and one.high is not None
-            and one.high < observed.low * (1.0 - _SLACK)
-        ):
+        if one.unit == "share" and one.high is not None and one.high < observed.low * (1.0 - _SLACK):
             known = message(
                 "{rate} of the downloads of layers on seed clients failed in this run, more than the durations of pieces explain, so their failure rate is not predicted", rate=figure(float(observed.value or 0.0), "share")
             )  # fmt: skip
@@ -96,9 +88,9 @@ def cache_slower_than_network(statements: Statements) -> Iterator[Contradiction]
     """Find a node that reads its own cache more slowly than a seed client fills it."""
     node, seed = (statements.number(f"pull.{case}.pull") for case in ("on the node", "on a seed"))
     if node is not None and seed is not None and node > seed * (1.0 + _SLACK):
+        time = figure(seed, "s")
         known = message(
-            "at most {time}, the time over the network: the assumed rate of the node's cache is too low",
-            time=figure(seed, "s"),
+            "at most {time}, the time over the network: the assumed rate of the node's cache is too low", time=time
         )
         yield Contradiction("pull.on the node.pull", "cache_slower_than_network", known)
 

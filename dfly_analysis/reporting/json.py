@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dfly_analysis.recommendation.recommendations import Advice
 
 SCHEMA_VERSION = 1
+_OF_DIAGNOSIS = ("primary_cause", "strength", "alternatives", "remedy", "next_step", "causes")
+_OF_ADVICE = ("size_bytes", "target_failure_rate", "recommendations", "no_advice", "estimates", "warnings")
 _DIGITS = 12
 """Significant digits of a number: threads add up in any order, which moves the sixteenth."""
 
@@ -27,29 +29,17 @@ def diagnose_json(dataset: Dataset, findings: Diagnosis) -> dict[str, Any]:
     from dfly_analysis.reporting.statements import statements_of_diagnosis
 
     found, contradictions = reconcile(tuple(statements_of_diagnosis(dataset, findings)))
-    return _object(
-        schema_version=SCHEMA_VERSION,
-        primary_cause=findings.primary_cause,
-        strength=findings.strength,
-        alternatives=findings.alternatives,
-        remedy=findings.remedy or None,
-        next_step=findings.next_step or None,
-        causes=findings.causes,
-        findings=findings,
-        coverage=coverage_json(dataset.coverage),
-        statements=found,
-        contradictions=contradictions,
-    )
+    content = {name: getattr(findings, name) for name in _OF_DIAGNOSIS}
+    content |= {name: content[name] or None for name in ("remedy", "next_step")}
+    shown = {"findings": findings, "coverage": coverage_json(dataset.coverage)}
+    return versioned({**content, **shown, "statements": found, "contradictions": contradictions})
 
 
 def coverage_json(coverage: pd.DataFrame) -> dict[str, Any]:
     """Sum up what was read: files, lines, records, rejected lines, first and last."""
-    return _object(
-        files=len(coverage),
-        **{name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")},
-        first=coverage["first"].min(),
-        last=coverage["last"].max(),
-    )
+    sums = {name: int(coverage[name].fillna(0).sum()) for name in ("lines", "parsed", "rejected")}
+    times = {"first": coverage["first"].min(), "last": coverage["last"].max()}
+    return plain_json({"files": len(coverage), **sums, **times})  # type: ignore[no-any-return]
 
 
 def coverage_rows_json(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -67,7 +57,7 @@ def fit_json(fits: Mapping[str, Any]) -> dict[str, Any]:
 
     result = [_fit(name, fit) for name, fit in fits.items() if not isinstance(fit, NotFitted)]
     missing = [{**plain_json(fit), "name": name} for name, fit in fits.items() if isinstance(fit, NotFitted)]
-    return _object(schema_version=SCHEMA_VERSION, fits=result, not_fitted=missing)
+    return versioned({"fits": result, "not_fitted": missing})
 
 
 def _fit(name: str, fit: Any) -> dict[str, Any]:
@@ -97,15 +87,7 @@ def _stated(fit: Any, row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def recommend_json(advice: Advice) -> dict[str, Any]:
     """Shape advice: ``recommendations``, ``no_advice``, ``estimates``, ``warnings`` size and target."""
-    return _object(
-        schema_version=SCHEMA_VERSION,
-        size_bytes=advice.size_bytes,
-        target_failure_rate=advice.target_failure_rate,
-        recommendations=advice.recommendations,
-        no_advice=advice.no_advice,
-        estimates=advice.estimates,
-        warnings=advice.warnings,
-    )
+    return versioned({name: getattr(advice, name) for name in _OF_ADVICE})
 
 
 def settings_json(dataset: Dataset) -> dict[str, Any]:
@@ -113,12 +95,9 @@ def settings_json(dataset: Dataset) -> dict[str, Any]:
     from dfly_analysis.config.ignored_keys import ignored_paths
 
     settings = dataset.settings
-    return _object(
-        chart=settings.chart,
-        versions=dict(settings.versions),
-        in_force=settings.table().to_dict("records"),
-        ignored=[{"path": path, "reason": reason} for path, reason in ignored_paths(settings)],
-    )
+    ignored = [{"path": path, "reason": reason} for path, reason in ignored_paths(settings)]
+    content = {"chart": settings.chart, "versions": settings.versions, "in_force": settings.table().to_dict("records")}
+    return plain_json({**content, "ignored": ignored})  # type: ignore[no-any-return]
 
 
 def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
@@ -127,8 +106,9 @@ def inputs_json(dataset: Dataset) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in dataset.rows("SELECT path, sha256, lines FROM coverage")]
 
 
-def _object(**content: Any) -> dict[str, Any]:
-    return {name: plain_json(value) for name, value in content.items()}
+def versioned(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a result as JSON shows it: the version of its shape first, the rest in JSON's own types."""
+    return {"schema_version": SCHEMA_VERSION, **plain_json(content)}
 
 
 def plain_json(value: Any) -> Any:

@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED, FALSE_SUCCESS, MIN_LAYER_BYTES
 from dfly_analysis.estimates import Interval, wilson
-from dfly_analysis.findings import Diagnosis
+from dfly_analysis.findings import Diagnosis, Finding
 from dfly_analysis.quantities import figure, interval_text
 
 Kind = Literal["observed", "inferred", "predicted", "proposed", "assumed", "not known"]
 _QUANTILES = (0.5, 0.99, 0.999)
+_SOURCES = {"measured": "table", "computed": "setting", "documented": "documented", "article": "documented"}
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,8 @@ class Statement:
 
     def withheld(self, text: str) -> Self:
         """Return the statement without its figure: what is known instead, and why the rest is not; a lower bound of a quantity stays."""
-        return replace(
-            self, kind="not known", value=None, low=None if self.unit == "share" else self.low, high=None, text=text
-        )
+        low = None if self.unit == "share" else self.low
+        return replace(self, kind="not known", value=None, low=low, high=None, text=text)
 
 
 def statements_of_diagnosis(dataset: Dataset, findings: Diagnosis) -> Iterator[Statement]:
@@ -65,38 +65,38 @@ def statements_of_diagnosis(dataset: Dataset, findings: Diagnosis) -> Iterator[S
         yield _count("jobs.success", "preheat jobs that report SUCCESS", claims, jobs)
         yield _count("jobs.false_success", "preheat jobs that report SUCCESS while blobs are missing", false, jobs)
         yield _count("jobs.missing_blobs", "blobs missing in jobs that report SUCCESS", missing, jobs)
+    proofs = {
+        cause: tuple(_shown(one) for one in findings.present() if one.cause == cause)
+        for cause in (*(share.cause for share in findings.causes), findings.primary_cause)
+    }
     for share in findings.causes:
-        shown = [one for one in findings.present() if one.cause == share.cause]
-        support = tuple(Support("finding", one.id, one.count, _lines(one)) for one in shown)
-        interval = Interval(share.share, share.low, share.high)
-        yield _figure(
-            f"cause.{share.cause}", "inferred", f"failed tasks by {share.cause}", interval, "share", *support, tasks
-        )
-        yield _count(f"cause.{share.cause}.tasks", f"failed tasks by {share.cause}", share.tasks, *support, tasks)
-    if findings.primary_cause is not None:
-        support = tuple(Support("finding", one.id, one.count, _lines(one)) for one in findings.present() if one.cause == findings.primary_cause)  # fmt: skip
-        text = f"primary cause, {findings.strength}: {findings.primary_cause}"
-        yield Statement("primary_cause", "observed" if findings.strength == "seen" else "inferred", text, findings.primary_cause, None, None, "text", support or (tasks,))  # fmt: skip
+        name, what, support = f"cause.{share.cause}", f"failed tasks by {share.cause}", (*proofs[share.cause], tasks)
+        yield _figure(name, "inferred", what, Interval(share.share, share.low, share.high), "share", *support)
+        yield _count(f"{name}.tasks", what, share.tasks, *support)
+    if (cause := findings.primary_cause) is not None:
+        kind: Kind = "observed" if findings.strength == "seen" else "inferred"
+        text = f"primary cause, {findings.strength}: {cause}"
+        yield _text("primary_cause", kind, text, cause, *(proofs[cause] or (tasks,)))
     read = Support("table", "coverage", int(dataset.coverage["lines"].fillna(0).sum()))
     for one in findings:
-        kind: Kind = "not known" if one.verdict == "unknown" else "observed"
-        support = (Support("finding", one.id, one.count, _lines(one)),) if one.verdict == "present" else (read,)
-        yield Statement(f"finding.{one.id}", kind, one.reason or one.title, one.verdict, None, None, "text", support)
+        kind = "not known" if one.verdict == "unknown" else "observed"
+        own = _shown(one) if one.verdict == "present" else read
+        yield _text(f"finding.{one.id}", kind, one.reason or one.title, one.verdict, own)
         if one.verdict == "present":
-            yield _count(f"finding.{one.id}.count", one.title, one.count, *support)
-            yield _count(f"finding.{one.id}.tasks", f"failed tasks: {one.title}", one.tasks, *support)
+            yield _count(f"finding.{one.id}.count", one.title, one.count, own)
+            yield _count(f"finding.{one.id}.tasks", f"failed tasks: {one.title}", one.tasks, own)
 
 
 def statements_of_settings(dataset: Dataset) -> Iterator[Statement]:
     """Yield the effective settings and releases."""
     table: Any = dataset.settings.table()
     for row in table.itertuples():
-        if row.host or row.value is None:
-            continue
-        yield Statement(f"setting.{row.role}.{row.key}", "observed", f"{row.key} of {row.role} is {row.value}", str(row.value), None, None, "text", (Support("setting", str(row.source)),))  # fmt: skip
+        if not row.host and row.value is not None:
+            text, support = f"{row.key} of {row.role} is {row.value}", Support("setting", str(row.source))
+            yield _text(f"setting.{row.role}.{row.key}", "observed", text, str(row.value), support)
     for role, version in dataset.settings.versions.items():
         if version:
-            yield Statement(f"version.{role}", "observed", f"{role} is {version}", version, None, None, "text", (Support("setting", "versions"),))  # fmt: skip
+            yield _text(f"version.{role}", "observed", f"{role} is {version}", version, Support("setting", "versions"))
 
 
 def statements_of_fits(fits: Mapping[str, Any]) -> Iterator[Statement]:
@@ -107,22 +107,22 @@ def statements_of_fits(fits: Mapping[str, Any]) -> Iterator[Statement]:
         size = float(fit.attempts.common_sizes(1)[0])
         for p, found in zip(_QUANTILES, fit.quantiles([size] * len(_QUANTILES), _QUANTILES), strict=True):
             what = f"time within which {figure(p, 'share')} finish, {figure(size, 'bytes')} ({name})"
-            yield _figure(f"quantile.{name}.{p:g}", "predicted", what, found.up_to(fit.seen_s(size)), "s", Support("fit", name, fit.n))  # fmt: skip
+            known, support = found.up_to(fit.seen_s(size)), Support("fit", name, fit.n)
+            yield _figure(f"quantile.{name}.{p:g}", "predicted", what, known, "s", support)
 
 
 def statements_of_prediction(found: Any, n: int) -> Iterator[Statement]:
     """Yield the predicted failure rates, from a fit of `n` attempts, or why there are none."""
     support = Support("fit", getattr(found, "fit", "piece_from_source"), n)
-    if not found or found.withheld:
-        yield Statement(
-            "prediction", "not known", found.withheld if found else found.reason, None, None, None, "share", (support,)
-        )
+    if why := found.withheld if found else found.reason:
+        yield Statement("prediction", "not known", why, None, None, None, "share", (support,))
     if not found:
         return
     for name, seconds in (("now", found.timeout_now_s), ("then", found.timeout_then_s)):
         rate, pieces = getattr(found, name), getattr(found, f"pieces_{name}")
         if rate is not None:
-            yield _figure(f"prediction.{name}", "predicted", f"failure rate of a layer at {figure(seconds, 's')}", rate, "share", support)  # fmt: skip
+            what = f"failure rate of a layer at {figure(seconds, 's')}"
+            yield _figure(f"prediction.{name}", "predicted", what, rate, "share", support)
         elif pieces is not None:
             what = f"failure rate of a layer by timeouts and errors of pieces alone at {figure(seconds, 's')}"
             yield _figure(f"prediction.pieces_{name}", "predicted", what, pieces, "share", support)
@@ -135,47 +135,27 @@ def statements_of_advice(advice: Any, *support: Support) -> Iterator[Statement]:
         text = f"set {one.key} of {one.role} to {one.proposed}; {one.need}"
         yield Statement(f"proposal.{one.role}.{one.key}", "proposed", text, one.value, one.low, one.high, one.unit, own)
     for none in advice.no_advice:
-        yield Statement(
-            f"no_proposal.{none.role}.{none.topic}", "not known", none.reason, None, None, None, "text", support
-        )
+        yield _text(f"no_proposal.{none.role}.{none.topic}", "not known", none.reason, None, *support)
     for one in advice.estimates:
-        source: Any = {"measured": "table", "computed": "setting", "documented": "documented", "article": "documented"}.get(one.basis, "assumed")  # fmt: skip
+        source: Any = _SOURCES.get(one.basis, "assumed")
         kind: Kind = "observed" if one.basis == "measured" else "assumed" if source == "assumed" else "inferred"
-        yield _figure(
-            f"estimate.{one.role}.{one.topic}.{one.what}",
-            kind,
-            one.what,
-            one.interval,
-            one.unit,
-            Support(source, one.because),
-        )
+        name, support_of_one = f"estimate.{one.role}.{one.topic}.{one.what}", Support(source, one.because)
+        yield _figure(name, kind, one.what, one.interval, one.unit, support_of_one)
 
 
 def statements_of_plan(plan: Any) -> Iterator[Statement]:
     """Yield times and failure rates of a preheat and of pulls."""
     if isinstance(plan, str):
         return
-    support = (
-        Support("table", "tasks", len(plan.manifest.layers)),
-        *(Support("assumed", one) for one in plan.assumptions),
-    )
-    for stage in plan.stages:
-        for name, unit in (("time", "s"), ("failure", "share")):
-            if (interval := getattr(stage, name)) is not None:
-                yield _figure(
-                    f"plan.{stage.name}.{name}",
-                    "predicted",
-                    f"preheat of {stage.name}: {name}",
-                    interval,
-                    unit,
-                    *support,
-                )
-    for pull in plan.pulls:
-        for name, unit in (("pull", "s"), ("failure", "share")):
-            if (interval := getattr(pull, name)) is not None:
-                yield _figure(
-                    f"pull.{pull.case}.{name}", "predicted", f"pull with {pull.case}: {name}", interval, unit, *support
-                )
+    assumed = (Support("assumed", one) for one in plan.assumptions)
+    support = (Support("table", "tasks", len(plan.manifest.layers)), *assumed)
+    known = [(f"plan.{one.name}", f"preheat of {one.name}", one, ("time", "failure")) for one in plan.stages]
+    known += [(f"pull.{one.case}", f"pull with {one.case}", one, ("pull", "failure")) for one in plan.pulls]
+    for name, what, one, fields in known:
+        for field in fields:
+            unit = "share" if field == "failure" else "s"
+            if (interval := getattr(one, field)) is not None:
+                yield _figure(f"{name}.{field}", "predicted", f"{what}: {field}", interval, unit, *support)
 
 
 def statements_of_replay(found: Any) -> Iterator[Statement]:
@@ -196,5 +176,10 @@ def _figure(name: str, kind: Kind, what: str, interval: Interval, unit: str, *su
     return Statement(name, kind, text, float(interval.value), float(interval.low), float(interval.high), unit, support)
 
 
-def _lines(finding: Any) -> tuple[str, ...]:
-    return tuple(f"{one.path}:{one.line}" for one in finding.evidence)
+def _text(name: str, kind: Kind, text: str, value: str | None, *support: Support) -> Statement:
+    return Statement(name, kind, text, value, None, None, "text", support)
+
+
+def _shown(finding: Finding) -> Support:
+    lines = tuple(f"{one.path}:{one.line}" for one in finding.evidence)
+    return Support("finding", finding.id, finding.count, lines)

@@ -1,6 +1,6 @@
 """The first screen: what happened, what to set, the expected effect, and warnings."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -103,11 +103,8 @@ class Verdict(View):
         """How many tasks failed, and of what: a verb as strong as the evidence."""
         values: dict[str, Any] = {"n": self.n_failed, "total": plural("{n} task", "{n} tasks", self.n_tasks)}
         if self.primary is None or self.primary.cause == "unknown":
-            return (
-                message("{n:,} of {total} failed: unknown cause", **values)
-                if self.primary
-                else message("{n:,} of {total} failed", **values)
-            )
+            failed = message("{n:,} of {total} failed", **values)
+            return message("{n:,} of {total} failed: unknown cause", **values) if self.primary else failed
         values |= {"cause": CAUSES[self.primary.cause], "k": self.primary.tasks}
         is_all = self.primary.tasks >= self.n_failed
         match self.diagnosis.strength:
@@ -139,7 +136,8 @@ def give_verdict(
     dataset: Dataset, findings: Diagnosis, advice: Advice, prediction: Prediction | NoPrediction, overlay: str | None = None
 ) -> Verdict:  # fmt: skip
     """Draw up the first screen from what was found."""
-    n_tasks, n_failed = dataset.rows(f"SELECT count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED}) FROM tasks")[0]  # fmt: skip
+    counts = f"count(*) FILTER (outcome = 'ok' OR {FAILED}), count(*) FILTER ({FAILED})"
+    ((n_tasks, n_failed),) = dataset.rows(f"SELECT {counts} FROM tasks")
     primary = next((share for share in findings.causes if share.cause == findings.primary_cause), None)
     return Verdict(
         n_tasks=n_tasks,
@@ -150,12 +148,7 @@ def give_verdict(
         confidence=_confidence(dataset, primary),
         advice=advice,
         prediction=prediction,
-        warnings=(
-            *_job_warnings(dataset),
-            *_extrapolation_warnings(prediction, advice.target_failure_rate),
-            *advice.warnings,
-            *_problems(dataset.problems),
-        ),
+        warnings=tuple(_warnings(dataset, advice, prediction)),
         coverage=coverage_json(dataset.coverage),
         folder=common_folder(dataset.coverage["path"]),
         diagnosis=findings,
@@ -182,10 +175,15 @@ def _hosts(dataset: Dataset) -> tuple[Message, ...]:
     )
 
 
-def _problems(problems: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(problems) - MAX_PROBLEMS
-    note = plural("{n} more file could not be read completely; the section on data quality lists it.", "{n} more files could not be read completely; the section on data quality lists them.", more)  # fmt: skip
-    return (*problems[:MAX_PROBLEMS], *([note] if more > 0 else []))
+def _warnings(dataset: Dataset, advice: Advice, prediction: Prediction | NoPrediction) -> Iterator[str]:
+    """Yield what is wrong with the state of jobs, what is extrapolated, what advice warns of, and which files could not be read."""
+    yield from _of_jobs(dataset)
+    if isinstance(prediction, Prediction):
+        yield from _of_extrapolation(prediction, advice.target_failure_rate)
+    yield from advice.warnings
+    yield from dataset.problems[:MAX_PROBLEMS]
+    if (more := len(dataset.problems) - MAX_PROBLEMS) > 0:
+        yield plural("{n} more file could not be read completely; the section on data quality lists it.", "{n} more files could not be read completely; the section on data quality lists them.", more)  # fmt: skip
 
 
 def proof_of(findings: Diagnosis) -> Finding | None:
@@ -201,36 +199,27 @@ def _confidence(dataset: Dataset, primary: CauseProportion | None) -> str | None
     return str(found[0][0]) if found else None
 
 
-def _job_warnings(dataset: Dataset) -> list[str]:
-    n, claims, n_false, missing = dataset.rows(
-        f"SELECT count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS}), "
-        f"sum(coalesce(failed, layers - succeeded)) FILTER ({FALSE_SUCCESS}) FROM jobs"
-    )[0]
+def _of_jobs(dataset: Dataset) -> Iterator[Message]:
+    counts = f"count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS})"
+    lost = f"sum(coalesce(failed, layers - succeeded)) FILTER ({FALSE_SUCCESS})"
+    ((n, claims, n_false, missing),) = dataset.rows(f"SELECT {counts}, {lost} FROM jobs")
     if not n_false:
-        return []
-    if claims == n > 1:
-        who = message("All {n:,} jobs report SUCCESS", n=n)
-    else:
+        return
+    who = message("All {n:,} jobs report SUCCESS", n=n)
+    if not claims == n > 1:
         who = plural("{n} of {total:,} jobs reports SUCCESS", "{n} of {total:,} jobs report SUCCESS", claims, total=n)
     blobs, jobs = plural("{n} blob", "{n} blobs", int(missing or 0)), plural("{n} job", "{n} jobs", n_false)
-    return [message("{who}, but {blobs} (layers and image configurations) of {jobs} are missing. Count the blobs; do not rely on the state of the job.", who=who, blobs=blobs, jobs=jobs)]  # fmt: skip
+    yield message("{who}, but {blobs} (layers and image configurations) of {jobs} are missing. Count the blobs; do not rely on the state of the job.", who=who, blobs=blobs, jobs=jobs)  # fmt: skip
 
 
-def _extrapolation_warnings(prediction: Prediction | NoPrediction, target: float) -> list[str]:
-    if isinstance(prediction, NoPrediction):
-        return []
-    result: list[str] = []
-    if prediction.piece_bytes > _WIDE_FACTOR * prediction.largest_observed_bytes:
-        result.append(
-            message(
-                "A {layer} layer has pieces of {piece}; the largest piece in the data has {largest}. Durations of larger pieces are based on the fitted model only.",
-                layer=format_size(prediction.size_bytes), piece=format_size(prediction.piece_bytes), largest=format_size(prediction.largest_observed_bytes),
-            )
-        )  # fmt: skip
+def _of_extrapolation(prediction: Prediction, target: float) -> Iterator[Message]:
+    largest = prediction.largest_observed_bytes
+    if prediction.piece_bytes > _WIDE_FACTOR * largest:
+        layer, piece = format_size(prediction.size_bytes), format_size(prediction.piece_bytes)
+        yield message("A {layer} layer has pieces of {piece}; the largest piece in the data has {largest}. Durations of larger pieces are based on the fitted model only.", layer=layer, piece=piece, largest=format_size(largest))  # fmt: skip
     timeout, rate = prediction.timeout_then_s or prediction.timeout_now_s, prediction.then or prediction.now
     longest, doubtful = prediction.longest_observed_s, rate is not None and rate.high > target
     if doubtful and timeout and longest and timeout > _WIDE_FACTOR * longest:
-        result.append(message("The failure rate at {timeout} is extrapolated beyond the longest observed duration, {longest}: use the range.", timeout=format_duration(timeout), longest=format_duration(longest)))  # fmt: skip
+        yield message("The failure rate at {timeout} is extrapolated beyond the longest observed duration, {longest}: use the range.", timeout=format_duration(timeout), longest=format_duration(longest))  # fmt: skip
     if prediction.then and prediction.then.high > 0.5 > prediction.then.low:
-        result.append(message("The interval after the change is wide, up to {share}. Measure again with the new setting.", share=figure(prediction.then.high, "share")))  # fmt: skip
-    return result
+        yield message("The interval after the change is wide, up to {share}. Measure again with the new setting.", share=figure(prediction.then.high, "share"))  # fmt: skip

@@ -51,21 +51,8 @@ class Span(NamedTuple):
     @property
     def attributes(self) -> dict[str, str | int]:
         """What is known beside name and times."""
-        names = (
-            "task_id",
-            "peer_id",
-            "job_id",
-            "role",
-            "url",
-            "size_bytes",
-            "outcome",
-            "piece_number",
-            "attempt",
-            "origin",
-            "parent_id",
-            "step",
-        )
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        known = self._asdict()
+        return {name: known[name] for name in self._fields[5:] if known[name] is not None}
 
 
 def spans_of(dataset: Dataset, batch_rows: int = 10_000) -> Iterator[Span]:
@@ -98,44 +85,28 @@ def write_trace(dataset: Dataset, out: TextIO, trace_format: TraceFormat = "chro
 
 def _write_chrome(spans: Iterable[Span], write: Callable[[str], object]) -> int:
     """Write complete events: a process is a host, a thread a lane in which spans do not overlap unless one holds the other."""
-    count, processes = 0, 0
-    host, lanes = None, _Lanes()
+    count, processes, host, lanes = 0, 0, None, _Lanes()
     write('{"displayTimeUnit":"ms","traceEvents":[\n')
     for span in spans:
+        events = []
         if span.host != host:
             host, processes, lanes = span.host, processes + 1, _Lanes()
-            _event(
-                write,
-                first=not count,
-                name="process_name",
-                ph="M",
-                pid=processes,
-                args={"name": host or "unknown host"},
-            )
+            events.append(_title("process_name", host or "unknown host", pid=processes))
         lane, is_new = lanes.of(span)
         if is_new:
             kind = "pieces" if lane >= _FIRST_PIECE_LANE else "tasks"
-            _event(
-                write,
-                first=False,
-                name="thread_name",
-                ph="M",
-                pid=processes,
-                tid=lane,
-                args={"name": f"{kind} {lane % _FIRST_PIECE_LANE + 1}"},
-            )
+            events.append(_title("thread_name", f"{kind} {lane % _FIRST_PIECE_LANE + 1}", pid=processes, tid=lane))
         start_us = span.start_ns // 1000
-        _event(
-            write, first=False, name=span.name, cat=span.kind, ph="X", ts=start_us, dur=span.end_ns // 1000 - start_us, pid=processes, tid=lane,
-            args=span.attributes,
-        )  # fmt: skip
+        place = {"ts": start_us, "dur": span.end_ns // 1000 - start_us, "pid": processes, "tid": lane}
+        events.append({"name": span.name, "cat": span.kind, "ph": "X", **place, "args": span.attributes})
+        write((",\n" if count else "") + ",\n".join(json.dumps(one, separators=(",", ":")) for one in events))
         count += 1
     write("\n]}\n")
     return count
 
 
-def _event(write: Callable[[str], object], *, first: bool, **fields: Any) -> None:
-    write(("" if first else ",\n") + json.dumps(fields, separators=(",", ":")))
+def _title(event: str, text: str, **place: int) -> dict[str, Any]:
+    return {"name": event, "ph": "M", **place, "args": {"name": text}}
 
 
 class _Lanes:
@@ -157,12 +128,9 @@ class _Lanes:
             heapq.heappush(free, heapq.heappop(busy)[1])
         is_new = not free
         if is_new:
-            lane, self._used[kind] = (
-                self._used[kind] + (_FIRST_PIECE_LANE if kind == "piece" else 0),
-                self._used[kind] + 1,
-            )
-        else:
-            lane = heapq.heappop(free)
+            heapq.heappush(free, self._used[kind] + (_FIRST_PIECE_LANE if kind == "piece" else 0))
+            self._used[kind] += 1
+        lane = heapq.heappop(free)
         heapq.heappush(busy, (span.end_ns, lane))
         if span.kind == "task":
             self._of_peer[span.peer_id] = lane
@@ -177,12 +145,9 @@ def _write_otlp(spans: Iterable[Span], write: Callable[[str], object]) -> int:
         if span.host != host:
             write("]}]}," if count else "")
             host = span.host
-            resource = {
-                "attributes": [_attribute("service.name", "dragonfly"), _attribute("host.name", host or "unknown host")]
-            }
-            write(
-                f'\n{{"resource":{json.dumps(resource)},"scopeSpans":[{{"scope":{{"name":"dfly-analysis"}},"spans":[\n'
-            )
+            names = {"service.name": "dragonfly", "host.name": host or "unknown host"}
+            resource = json.dumps({"attributes": [_attribute(name, text) for name, text in names.items()]})
+            write(f'\n{{"resource":{resource},"scopeSpans":[{{"scope":{{"name":"dfly-analysis"}},"spans":[\n')
         else:
             write(",\n")
         write(json.dumps(_otlp_span(span), separators=(",", ":")))
@@ -193,17 +158,11 @@ def _write_otlp(spans: Iterable[Span], write: Callable[[str], object]) -> int:
 
 def _otlp_span(span: Span) -> Mapping[str, Any]:
     own = f"{span.kind} {span.peer_id} {span.piece_number} {span.attempt} {span.start_ns if span.kind in ('wait', 'piece') else ''}"
-    parent = (
-        None
-        if span.kind == "job"
-        else f"job {span.job_id} None None "
-        if span.kind == "task"
-        else f"task {span.peer_id} None None "
-    )
+    parent = f"job {span.job_id} None None " if span.kind == "task" else f"task {span.peer_id} None None "
     is_root = span.kind == "job" or (span.kind == "task" and span.job_id is None)
     return {
         "traceId": _identity(span.job_id or span.task_id or span.peer_id, 32), "spanId": _identity(own, 16),
-        **({} if is_root or parent is None else {"parentSpanId": _identity(parent, 16)}),
+        **({} if is_root else {"parentSpanId": _identity(parent, 16)}),
         "name": span.name, "kind": 1, "startTimeUnixNano": str(span.start_ns), "endTimeUnixNano": str(span.end_ns),
         "attributes": [_attribute(f"dragonfly.{name}", value) for name, value in span.attributes.items()],
         "status": {"code": 2 if span.outcome not in (None, "ok", "SUCCESS", "PENDING", "unknown", "cancelled") else 0},

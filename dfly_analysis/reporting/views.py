@@ -118,11 +118,8 @@ def settings_of(dataset: Dataset) -> TableView:
         source = replace_in(record.source, folder, "") if folder and folder in record.source else record.source
         rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
     versions = join([message("{role} {version}", role=ROLES[role], version=as_known("client" if role in CLIENT_ROLES else "server", text)) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
-    notes = [
-        message("Versions: {versions}.", versions=versions)
-        if versions
-        else message("No version is known. Name the versions to see the defaults of the binaries.")
-    ]
+    unknown = message("No version is known. Name the versions to see the defaults of the binaries.")
+    notes = [message("Versions: {versions}.", versions=versions) if versions else unknown]
     notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
     notes += [message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)]  # fmt: skip
     headings = Heading.row("Component", "Setting", "Effective value", "Set by", "Overrides", "Source", code=(1,))
@@ -138,9 +135,8 @@ def parameters_of(parameters: Mapping[str, Any]) -> TableView:
 def jobs_of(dataset: Dataset) -> MultiInputView | TableView:
     """Show the state of preheat jobs against the layers that arrived: jobs that claim too much first, all of them folded."""
     headings = Heading.row("Job", "State", "Scope", "Blobs", "Succeeded", "Failed", "Created", "Remark", numbers=(3, 4, 5), code=(0,))  # fmt: skip
-    n, n_success, n_false = dataset.rows(
-        f"SELECT count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS}) FROM jobs"
-    )[0]
+    counts = f"count(*), count(*) FILTER (state = 'SUCCESS'), count(*) FILTER ({FALSE_SUCCESS})"
+    ((n, n_success, n_false),) = dataset.rows(f"SELECT {counts} FROM jobs")
     if not n:
         return TableView(headings, (), empty=message("The input holds no preheat jobs of the Manager."))
     jobs: Any = dataset.sql(f"SELECT *, {FALSE_SUCCESS} AS contradicted FROM jobs LIMIT {MAX_ROWS}")
@@ -187,10 +183,8 @@ def benchmarks_of(dataset: Dataset) -> TableView:
     headings = Heading.row("Size", "Tool", "Label", "Repeats", "Minimum", "Mean", "Maximum", "99th percentile", "Throughput", "Ratio to the first mean", "Failures", numbers=(0, *range(3, 11)))  # fmt: skip
     first: dict[int, float] = {}
     rows = []
-    runs: Any = dataset.sql(
-        "SELECT * FROM runs WHERE kind IN ('aggregate', 'sample') AND mean_s IS NOT NULL "
-        f"ORDER BY size_bytes NULLS LAST LIMIT {MAX_ROWS}"
-    )
+    timed = "kind IN ('aggregate', 'sample') AND mean_s IS NOT NULL"
+    runs: Any = dataset.sql(f"SELECT * FROM runs WHERE {timed} ORDER BY size_bytes NULLS LAST LIMIT {MAX_ROWS}")
     for run in runs.itertuples():
         size = None if text_of(run.size_bytes) == NOTHING else int(run.size_bytes)
         reference = first.setdefault(size or 0, float(run.mean_s))

@@ -13,7 +13,7 @@ from dfly_analysis.quantities import NOTHING, figure, interval_text, plain
 from dfly_analysis.recommendation.prediction import source_fit
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
-from dfly_analysis.reporting.json import SCHEMA_VERSION, plain_json
+from dfly_analysis.reporting.json import versioned
 from dfly_analysis.reporting.labels import CHANGES, ROLES, UNCERTAINTIES
 from dfly_analysis.reporting.provenance import manifest_with, write_listed
 from dfly_analysis.simulation import SIMULATED_KEYS, Change, WhatIf, parse_changes
@@ -108,22 +108,17 @@ def _headline(now: Interval, then: Interval) -> tuple[str, str]:
 def whatif_json(found: WhatIf | NotFitted) -> dict[str, Any]:
     """Return an answer in JSON's own types; only ``not_fitted`` where nothing can be predicted."""
     if isinstance(found, NotFitted):
-        return {"schema_version": SCHEMA_VERSION, "not_fitted": plain_json(found)}
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "role": found.role,
-        "client": found.version,
-        "layer": {"size_bytes": found.size_bytes, "piece_bytes": found.piece_bytes, "n_pieces": found.n_pieces, "at_once": found.layers_at_once},
-        "changes": found.changes,
-        "asked": found.question,
-        "now": {"settings": found.settings_now, "layer": found.layer_now, "run": found.run_now},
-        "then": {"settings": found.settings_then, "layer": found.layer_then, "run": found.run_then},
-        "observed": found.observed,
-        "agreement": [asdict(one) | {"inside": one.inside} for one in found.agreement],
-        "notes": list(found.notes),
-        "seed": found.seed,
-    }  # fmt: skip
-    return {name: plain_json(value) for name, value in content.items()}
+        return versioned({"not_fitted": found})
+    layer = {name: getattr(found, name) for name in ("size_bytes", "piece_bytes", "n_pieces")}
+    now, then = (
+        {name: getattr(found, f"{name}_{when}") for name in ("settings", "layer", "run")} for when in ("now", "then")
+    )
+    agreement = [asdict(one) | {"inside": one.inside} for one in found.agreement]
+    return versioned({
+        "role": found.role, "client": found.version, "layer": {**layer, "at_once": found.layers_at_once}, "changes": found.changes,
+        "asked": found.question, "now": now, "then": then, "observed": found.observed, "agreement": agreement,
+        "notes": found.notes, "seed": found.seed,
+    })  # fmt: skip
 
 
 def about(found: WhatIf) -> str:
