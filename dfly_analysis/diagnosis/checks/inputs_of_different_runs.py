@@ -47,7 +47,10 @@ def _copies(dataset: Dataset) -> Iterator[Message]:
 
 
 def _runs(dataset: Dataset) -> Iterator[Message]:
-    spans = [(run.name, *(format_time(int(time.astype(int))) for time in (run.first, run.last))) for run in dataset.input_runs]
+    spans = [
+        (run.name, *(format_time(int(time.astype(int))) for time in (run.first, run.last)))
+        for run in dataset.input_runs
+    ]
     runs = [message("{name} ({first} to {last})", name=name, first=first, last=last) for name, first, last in spans]
     if runs:
         yield message("several runs: {runs}", runs=format_list(runs))
