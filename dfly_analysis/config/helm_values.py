@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,13 +18,9 @@ from dfly_analysis.config.setting import CLIENT_ROLES, SECTIONS
 from dfly_analysis.config.yaml_positions import PositionedMapping, RepeatedKey, key_positions, load_yaml
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import collapse_whitespace
-from dfly_analysis.redaction import redact
+from dfly_analysis.redaction import Kind, kind_of_name, redact
 from dfly_analysis.schema import ROLES
 
-_SECRET = re.compile(
-    r"pass(?:word|wd)|secret|token|credential|private|authorization|(?:^|[._-])(?:api)?key$|[a-z]Key$|header",
-    re.IGNORECASE,
-)
 _SHORT = 200
 _NEAR = 0.75  # how alike a section and a name have to be for one to be meant
 _MAX_BYTES = 4_000_000  # a chart's values have about a hundred thousand
@@ -249,7 +244,7 @@ def flatten(node: Mapping[str, Any]) -> dict[str, Value]:
 
     def visit(node: Mapping[str, Any], above: str) -> None:
         for name, inner in node.items():
-            if _is_secret(str(name)):
+            if _is_secret(str(name), inner):
                 continue
             if isinstance(inner, Mapping) and inner:
                 visit(inner, f"{above}{name}.")
@@ -260,9 +255,10 @@ def flatten(node: Mapping[str, Any]) -> dict[str, Value]:
     return found
 
 
-@lru_cache(maxsize=4096)  # a fleet repeats the same few names
-def _is_secret(name: str) -> bool:
-    return _SECRET.search(name) is not None
+def _is_secret(name: str, content: Any) -> bool:
+    """Return whether a value goes for its name; the names inside a mapping tell more than its own."""
+    kind = kind_of_name(name)
+    return kind is Kind.CERTAIN or (kind is not None and isinstance(content, str)) or "header" in name.lower()
 
 
 @lru_cache(maxsize=4096)  # and mostly the same values
@@ -280,7 +276,7 @@ def _leaf(node: Any) -> Value:
 
 def _without_secrets(node: Any) -> Any:
     if isinstance(node, Mapping):
-        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _is_secret(str(name))}
+        return {str(name): _without_secrets(inner) for name, inner in node.items() if not _is_secret(str(name), inner)}
     if isinstance(node, list):
         return [_without_secrets(inner) for inner in node]
     return node

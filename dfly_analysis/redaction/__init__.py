@@ -1,7 +1,7 @@
 """Removes secrets from text as it is read, so that none reaches a table, a notebook, JSON or HTML."""
 
 from dfly_analysis.redaction.lines import LineRedactor, redact_lines
-from dfly_analysis.redaction.names import NAME_ENDINGS, kind_of_name
+from dfly_analysis.redaction.names import NAME_ENDINGS, Kind, kind_of_name
 from dfly_analysis.redaction.structure import without_secrets
 from dfly_analysis.redaction.text import MARK, SCHEMES, may_hold_secret, redact_line, screen_words
 
@@ -9,6 +9,7 @@ __all__ = [
     "MARK",
     "NAME_ENDINGS",
     "SCHEMES",
+    "Kind",
     "LineRedactor",
     "kind_of_name",
     "may_hold_secret",

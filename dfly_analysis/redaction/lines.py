@@ -8,6 +8,10 @@ from dfly_analysis.redaction.names import Kind, kind_of_name
 from dfly_analysis.redaction.text import MARK, may_hold_secret, redact_line
 
 _PEM_HEAD = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,100}-----(?P<rest>.*)$", re.IGNORECASE)
+_PREFIX = re.compile(  # of a container runtime, the journal, kubectl
+    r"(?>(?:\d{4}-\d\d-\d\dT[\d:.]++(?:Z|[+-]\d\d:?\d\d) (?:stdout|stderr) [FP] |[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S{1,100}+ [\w.-]{1,60}+(?:\[\d{1,9}\])?: "
+    r"|\[pod/[^\]\s]{1,200}+\] ){1,3})"
+)
 _PEM_LINES = 200
 _PEM_BODY = re.compile(
     r"(?P<before>.*?(?<![A-Za-z0-9+/=]))(?P<body>[A-Za-z0-9+/]{1,80}={0,2})(?P<after>[\s\"'\\,|]*+(?:\\+[nr])?[\s\"'\\,|]*+)$"
@@ -47,6 +51,10 @@ class LineRedactor:
 
     def line(self, text: str) -> str:
         """Return the next line without secrets."""
+        prefix = _PREFIX.match(text)
+        return f"{prefix[0]}{self._content(text[prefix.end() :])}" if prefix else self._content(text)
+
+    def _content(self, text: str) -> str:
         if self._pem:
             return self._in_pem(text)
         continued = self._continued(text)
@@ -169,7 +177,7 @@ class LineRedactor:
                 return f"{header[0]}{MARK}"
             if text.strip():
                 self._pem = 0
-                return self.line(text)
+                return self._content(text)
             return text
         return f"{found['before']}{MARK}{found['after']}"
 

@@ -167,6 +167,7 @@ _CHANGE = re.compile(r"(?<=[a-z])[^a-z]|(?<=[A-Z])[^A-Z]|(?<=\d)\D")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 _WORD = re.compile(r"(?<![^\s\"'\\<>])[^\s\"'\\<>]++")
 _ENTITY = re.compile(r"&(?:amp;)*(?:quot|apos|lt|gt|amp|\#\d{1,4}|\#[xX][0-9a-fA-F]{1,4});")
+_DOUBLED = re.compile(r"(?<!\\)(?P<mark>\\{1,9}\")(?P=mark)(?=[\w/+-])|(?<=[\w/+=-])(?P<last>\\{1,9}\")(?P=last)")
 _CODE = re.compile(r"(?<!\\)\\++(?:u(?P<code>(?!00[01]|[dD][89a-fA-F])[0-9a-fA-F]{4})|x(?P<byte>[2-7][0-9a-fA-F]))")
 _MOST_DEEP = 4
 
@@ -188,9 +189,9 @@ def redact_line(text: str, depth: int = 0) -> str:
     if depth < _MOST_DEEP:
         if "%" in text:
             text = _WORD.sub(lambda match: _redact_percent(match[0], depth + 1), text)
-        if "\\u" in text or "\\x" in text:
-            plain = _CODE.sub(_character, text)
-            if (new := redact_line(plain, depth + 1)) != plain:
+        if "\\u" in text or "\\x" in text or '\\"' in text:
+            plain = _DOUBLED.sub(lambda match: match["mark"] or match["last"], _CODE.sub(_character, text))
+            if plain != text and (new := redact_line(plain, depth + 1)) != plain:
                 text = new
     return text
 

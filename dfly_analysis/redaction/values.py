@@ -2,14 +2,13 @@
 
 import re
 
-QUOTE = r"(?:\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
+QUOTE = r"(?:\\*+\"\"(?=[^\s\"',;)}\]\\&])|\\*+[\"'`])"
 """A quotation mark: plain, escaped by JSON any number of times, or doubled by CSV."""
-CLOSE = rf"(?:\"\"(?=\s*+[\]:=,;|>-]|\s++\w)|{QUOTE})"  # the same behind a name
+CLOSE = rf"(?:\\*+\"\"(?=\s*+[\]:=,;|>-]|\s++\w)|{QUOTE})"  # the same behind a name
 _WRAPPER = re.compile(
     r"(?>(?:Some\(|(?:&[\w-]++|!!?\w++)\s++|&(?=[\[{*])|\*|\[\]\w+(?=[{(])|[A-Z]\w*\((?=[\"'\\])|[bru](?=[\"']))*)"
 )
 _OPEN = re.compile(QUOTE)
-_DOUBLED = re.compile(r"(?<!\\)\"\"")
 _BRACKETS = frozenset("[{(")
 _MAPPING = re.compile(r"[^:=}\])]{0,200}+[:=]")
 _BARE = re.compile(
@@ -46,9 +45,10 @@ def value_at(text: str, at: int, *, header: bool = False) -> tuple[int, int, str
 
 def _end_of_quote(text: str, start: int, mark: str) -> int:
     """Return where the quotation mark that closes stands, or the end of a text that was cut off."""
-    if mark == '""':
-        found = _DOUBLED.search(text, start)
-        return found.start() if found else len(text)
+    if mark.endswith('""'):
+        while (at := text.find(mark, start)) > 0 and text[at - 1] == "\\":
+            start = at + 1
+        return at if at >= 0 else len(text)
     depth, at = len(mark) - 1, start
     while (at := text.find(mark[-1], at)) >= 0:
         before = at

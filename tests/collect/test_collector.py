@@ -1,5 +1,6 @@
 """`collect` gathers from a cluster what an analysis needs: only reading, redacted, resumable, and as good as the files."""
 
+import gzip
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from fake_cluster import PASSWORD, FakeCluster
 from hypothesis import given
 from hypothesis import strategies as st
 from planted import write_planted
+from secret_cases import files, leaks, one_line, several_lines
 
 import dfly_analysis as dfly
 from dfly_analysis.cli import main
@@ -109,6 +111,27 @@ def test_secrets_stay_in_the_cluster(cluster, tmp_path):
     assert {"name": "LANG", "value": "C"} in pods["items"][0]["spec"]["containers"][0]["env"]
     assert b"redis:6379" in held["kubernetes/configmaps.yaml"]
     assert b"externalRedis" in held["helm/dragonfly.values.yaml"]
+
+
+def test_no_canary_is_in_a_bundle(cluster, tmp_path):
+    """Of every family, in pods, configurations, values, logs, metrics, packed logs and added files."""
+    canaries = [*one_line(), *several_lines()]
+    held = files(canaries)
+    pod = cluster.root / "pods" / "client-0"
+    (pod / "console-client.log").write_bytes(held["seed-client-0/dfdaemon/dfdaemon.log"])
+    (pod / "metrics.txt").write_bytes(held["metrics.txt"])
+    (pod / "var" / "dfdaemon" / "dfdaemon.log.1.gz").write_bytes(gzip.compress(held["cri/0.log"]))
+    pods = json.loads((cluster.root / "pods.json").read_text())
+    pods["items"] += json.loads(held["pods.json"])["items"]
+    (cluster.root / "pods.json").write_text(json.dumps(pods))
+    (cluster.root / "configmaps.yaml").write_bytes(held["configmap.yaml"])
+    (cluster.root / "helm-values").write_bytes(held["seed-client-0/dfdaemon.yaml"])
+    (tmp_path / "jobs.json").write_bytes(held["jobs.json"])
+    done = collect("-o", tmp_path / "bundle.tar.gz", "--add", tmp_path / "jobs.json")
+    assert done.exit_code == 0, done.stderr
+    bundle = {name: content.decode("utf-8", "replace") for name, content in members(tmp_path / "bundle.tar.gz").items()}
+    assert {"jobs.json", "client-0/metrics.txt", "client-0/dfdaemon/dfdaemon.log.1"} <= set(bundle)
+    assert leaks(canaries, {**bundle, "printed": done.output}) == []
 
 
 def test_a_failing_command_costs_only_its_own_file(cluster, tmp_path):
@@ -256,8 +279,6 @@ def test_the_same_cluster_gives_the_same_bytes(cluster, tmp_path):
 
 def test_packed_logs_are_unpacked_and_redacted(cluster, tmp_path):
     """A rotated .gz of a container comes as text without secrets."""
-    import gzip
-
     packed = cluster.root / "pods" / "client-0" / "var" / "dfdaemon" / "dfdaemon.log.1.gz"
     packed.write_bytes(gzip.compress(f"line one\npassword={PASSWORD}\n".encode()))
     collect("-o", tmp_path / "bundle.tar.gz")

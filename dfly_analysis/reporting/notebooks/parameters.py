@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dfly_analysis.errors import NotebookError, suggest_similar
-from dfly_analysis.redaction import redact
+from dfly_analysis.redaction import kind_of_name, redact
 from dfly_analysis.reporting.notebook_renderer import read_cells, source_of
 
 _LINE = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S(?:(?!  # ).)*)  # (?P<meaning>[^,].*), (?P<unit>[^,]+)")
@@ -20,7 +20,6 @@ _TYPES = {
     "bool": "true or false",
     "dict": "names with a text each",
 }
-_SECRET = re.compile(r"pass(word|wd)?$|secret|token|credential|api_?key|authori[sz]ation", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def _read(line: str, where: str) -> Parameter:
     match = _LINE.fullmatch(line)
     if match is None:
         raise NotebookError(f"{line!r} is not `name = literal  # meaning, unit`", where=where)
-    if _SECRET.search(match["name"]):
+    if kind_of_name(match["name"]):
         raise NotebookError(f"{match['name']} would be stored in the notebook: a secret is no parameter", where=where)
     try:
         default = ast.literal_eval(match["literal"])
