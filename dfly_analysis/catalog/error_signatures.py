@@ -41,6 +41,8 @@ class Signature:
     knob: str | None = None  # the setting that governs it
     echo_of: str | None = None  # signature whose repetition this is
     hides: tuple[str, ...] = ()  # signatures that this one makes wrong where both match: they name another side
+    at_info_level: bool = False  # whether its program logs it at info level, so that in a paste such a line counts
+    cleared_by: str | None = None  # text after it in a paste that says it ended well
     finding: bool = False  # whether a diagnosis gives a verdict on it by its id
     remedy: str = ""
     collect: str = ""  # what to collect if the cause is unknown
@@ -109,6 +111,14 @@ def _shown(text: str) -> tuple[Signature, ...]:
 def cause_of(text: str) -> Signature | None:
     """Return the cause signature of lowest priority that a text shows, or None."""
     return next((one for one in signatures_in(text) if one.layer == "cause"), None)
+
+
+def failures_in(text: str, *, is_bad_level: bool = True) -> tuple[Signature, ...]:
+    """Return the signatures of failures that a line of a log shows; at info level and below only those that are logged there."""
+    found = signatures_in(text)
+    if any(one.layer == "benign" for one in found):
+        return ()
+    return found if is_bad_level else tuple(one for one in found if one.at_info_level)
 
 
 def is_benign(text: str) -> bool:

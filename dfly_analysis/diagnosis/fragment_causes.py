@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.defaults import defaults_of
-from dfly_analysis.catalog.error_signatures import Signature, signature, signatures_in
+from dfly_analysis.catalog.error_signatures import Signature, failures_in, signature
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding
@@ -56,8 +56,9 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
         return Diagnosis(findings, causes, causes[0].cause if causes else None, strength="possible" if causes else None)
     top, *more = shown
     possible = [Alternative(one.cause, one.why) for one in possible_causes().get(top.id, ())]
-    known = [one for one in more if one.layer == "cause" and one.cause not in ("unknown", top.cause)]
-    others = [Alternative(one.cause, one.title) for one in known]
+    listed = {"unknown", top.cause, *(one.cause for one in possible)}
+    named = {one.cause: one.title for one in reversed(more) if one.layer == "cause" and one.cause not in listed}
+    others = [Alternative(cause, title) for cause, title in reversed(named.items())]
     gap = _gap(dataset)
     match = _timeout_of(dataset, top, gap) if gap else None
     likeliest = top.cause if top.cause == _TIMEOUT or not possible else possible[0].cause
@@ -91,8 +92,8 @@ def _with_first(first: Alternative, others: Sequence[Alternative]) -> list[Alter
 
 def _shown(dataset: Dataset) -> list[Signature]:
     """Return the signatures that the records show, those that tell a cause first."""
-    texts = dataset.rows(f"SELECT message FROM events WHERE message IS NOT NULL AND level IN {_BAD}")
-    found = {one.id: one for (text,) in texts for one in signatures_in(text) if one.layer != "benign"}
+    texts = dataset.rows("SELECT message, level FROM events WHERE message IS NOT NULL")
+    found = {one.id: one for text, level in texts for one in failures_in(text, is_bad_level=level in _BAD)}
     order = {"cause": 0, "symptom": 1, "wrapper": 2, "echo": 3}
     return sorted(found.values(), key=lambda one: (one.cause == "unknown", order[one.layer], one.priority))
 
@@ -101,8 +102,7 @@ def _gap(dataset: Dataset) -> _Gap | None:
     """Return the time from the start of a piece, or else from the first line with a time, to the first failure."""
     columns = "nanoseconds(time), event_id, task_id, piece_number, level, message"
     rows = dataset.rows(f"SELECT {columns} FROM events WHERE time IS NOT NULL ORDER BY time, log_path, log_line")
-    bad = (row for row in rows if row[4] in _BAD)
-    for failure in (row for row in bad if any(one.layer != "benign" for one in signatures_in(row[5] or ""))):
+    for failure in (row for row in rows if failures_in(row[5] or "", is_bad_level=row[4] in _BAD)):
         starts = [row for row in rows if row[1] in _STARTS and row[0] < failure[0]]
         same = [row for row in starts if row[2] == failure[2] and row[3] == failure[3] and row[1] == "piece_started"]
         start = (same or starts or rows)[-1 if same or starts else 0]

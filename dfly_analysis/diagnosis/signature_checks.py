@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.catalog.error_signatures import Signature, failures_in, load_signatures
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.diagnosis.check import add_relation
@@ -55,12 +55,14 @@ def check_signatures(dataset: Dataset, *, is_fragment: bool = False) -> list[Fin
 def _match(dataset: Dataset, *, is_fragment: bool) -> None:
     """Make `matches`: the records that match a signature."""
     wanted = {one.id for one in load_signatures() if one.finding or (is_fragment and one.layer != "benign")}
-    texts = [text for (text,) in dataset.rows(f"SELECT DISTINCT message FROM ({_SUSPECTS})") if not is_benign(text)]
-    found = [(text, one.id) for text in texts for one in signatures_in(text) if one.id in wanted]
+    suspects = _SUSPECTS if is_fragment else f"SELECT * FROM ({_SUSPECTS}) WHERE is_bad"
+    texts = dataset.rows(f"SELECT message, bool_or(is_bad) FROM ({suspects}) GROUP BY message")
+    shown = ((text, one.id) for text, is_bad in texts for one in failures_in(text, is_bad_level=is_bad))
+    found = [(text, signature) for text, signature in shown if signature in wanted]
     add_relation(dataset, "signatures_of_messages", found, message=str, signature=str)
     echoes = [(one.id, one.echo_of) for one in load_signatures() if one.echo_of]
     add_relation(dataset, "echoes", echoes, signature=str, echo_of=str)
-    dataset.engine.execute(sql("diagnosis", "matches", SUSPECTS=_SUSPECTS))
+    dataset.engine.execute(sql("diagnosis", "matches", SUSPECTS=suspects))
 
 
 def _found(signature: Signature, counts: _Counts, dataset: Dataset, tasks: int, failed: int) -> Finding:

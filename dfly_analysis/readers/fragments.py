@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from os.path import commonprefix
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -27,6 +28,7 @@ from dfly_analysis.redaction import redact
 
 MAX_CHARS = 1 << 20  # longer texts are no fragments
 _MAX_LINE_CHARS = 20_000
+_TEXT_BEFORE_TIME = 20  # a time with so much text before it, and none behind it, is part of the text
 _MAX_JOINED = 6  # lines that one wrapped record may extend over
 _WRAPPED_CHARS, _WIDEST_CHARS = 36, 400
 """A line that a terminal or chat window wrapped is at least, and at most, this long."""
@@ -43,7 +45,7 @@ _TIME = re.compile(
 _LEVEL = re.compile(
     r"(?<![A-Za-z])(?:TRACE|DEBUG|INFO|WARN(?:ING)?|ERROR|FATAL)(?![A-Za-z_])|\"level\":\s?\"(?P<json>\w+)\"|level=(?P<key>\w+)"
 )
-_SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?:?(?=[\s:\"|]|$)")
+_SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?\]?:?(?=[\s:\"|\[]|$)")
 _MEMBER = re.compile(r'\s*+"(?P<key>[\w.]{1,40})":\s*+"(?P<value>.*+)\s*+$')
 _MESSAGE_KEYS = ("msg", "message", "_msg", "log", "line", "error", "err", "description", "reason", "stderr", "text")
 _JSON_MESSAGE = re.compile(r'"(?:msg|message)"\s*:\s*"')
@@ -55,7 +57,7 @@ _DECODER = json.JSONDecoder()
 
 _CONTEXT = re.compile(
     r"dragonfly|\bd7y\b|\bdf(?:daemon|get|cache|init|ctl|store)\b|seed[-_ ]?(?:client|peer)|preheat|back[-_ ]?to[-_ ]?source|\bpiece(?:_id|Num| \S{1,80} from| finished| failed| task|s sync)"
-    r"|download (?:piece|task|from source|from parent|with scheduler)|sync pieces|task_?id|peer_?id|(?:127\.0\.0\.1|localhost):4001|:6500[0-4]\b|\bAnnouncePeer|\bDownload(?:Piece|Peer|Task)|/var/(?:lib|log)/dragonfly",
+    r"|download (?:piece|task|from source|from parent|with scheduler)|sync pieces|failed to pull|PullImage|ErrImagePull|task_?id|peer_?id|(?:127\.0\.0\.1|localhost):4001|:6500[0-4]\b|\bAnnouncePeer|\bDownload(?:Piece|Peer|Task)|/var/(?:lib|log)/dragonfly",
     re.IGNORECASE,
 )
 """What only Dragonfly, or a program that speaks to it, says."""
@@ -138,16 +140,65 @@ def read_fragments(text: str) -> list[Fragment]:
     """
     if len(text) > MAX_CHARS or "\x00" in text:
         return []
-    lines = [line for line in _lines(text) if line.message or line.source]
-    found = list(_search(lines))
-    if len(lines) <= _MAX_JOINED and not any(one.layer == "cause" for fragment in found for one in fragment.signatures):
+    text = _rejoined(text)
+    lines, found = _found_in(text)
+    is_code = _is_code(lines)
+    if len(lines) <= _MAX_LINES_ALONE and (is_code or not _has_cause(found)):
+        variants = [*_variants(text)]
+        if not is_code and len(lines) <= _MAX_JOINED:
+            variants.append(text.strip().replace("\n", " "))
+        read = [(lines, found), *map(_found_in, variants)]
+        lines, found = min(read, key=lambda one: (_best(one[1])[0], _is_code(one[0]), _best(one[1])))
+    if len(lines) <= _MAX_JOINED and not _has_cause(found):
         repaired = [_parse(line.number, repair(line.text)) for line in lines]
         better = list(_search(repaired))
         found = better if _best(better) < _best(found) else found
     if found and _is_code(lines):
         return []
     is_document = _HEADING.search(text) is not None
-    return [fragment for fragment in found if _is_ours(fragment, lines, is_document=is_document)]
+    return [
+        fragment
+        for fragment in found
+        if _is_ours(fragment, lines, is_document=is_document) and not _is_cleared(fragment, lines)
+    ]
+
+
+def _found_in(text: str) -> tuple[list[_Line], list[Fragment]]:
+    lines = [line for line in _lines(text) if line.message or line.source]
+    return lines, list(_search(lines))
+
+
+def _has_cause(found: Sequence[Fragment]) -> bool:
+    return any(one.layer == "cause" for fragment in found for one in fragment.signatures)
+
+
+def _rejoined(text: str) -> str:
+    """Return a text as one line where a window of fixed width has broken it, and nothing else is in it."""
+    *full, last = text.strip("\r\n").split("\n")
+    width = max(map(len, full), default=0)
+    is_even = len(full) > 1 and width >= _WRAPPED_CHARS and all(len(line) == width for line in full)
+    if not is_even or len(last) > width or any(_TIME.match(line) for line in (*full[1:], last)):
+        return text
+    return "".join([*full, last])
+
+
+def _variants(text: str) -> Iterator[str]:
+    """Yield a text without what hides JSON and wrapped lines: entities, escapes, marks or the same prefix before each line."""
+    text = html.unescape(text)
+    if re.search(r'\{(?:\\n\s*)?\\"', text):
+        text = text.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+    lines = text.translate(_QUOTES).splitlines()
+    yield "\n".join(_without_markup(line) for line in lines)
+    shared = commonprefix([line for line in lines if line.strip()])  # noqa: RUF071 - of texts
+    prefix = shared[: max(shared.rfind(mark) for mark in " \t|>:") + 1]
+    if prefix and len(lines) > 1:
+        yield "\n".join(line.removeprefix(prefix) for line in lines)
+
+
+def _without_markup(line: str) -> str:
+    while (bare := _MARKUP.sub("", line, count=1)) != line:
+        line = bare
+    return line
 
 
 def is_progress(text: str) -> bool:
@@ -169,10 +220,9 @@ def clean_lines(text: str) -> Iterator[tuple[int, str]]:
         if '""' in line:
             line = line.replace('""', '"')
         for part in re.split(r"[\n\r\x0b\x0c\x85]", line):
-            while (bare := _MARKUP.sub("", part, count=1)) != part:
-                part = bare  # noqa: PLW2901 - quoted twice
-            if part.strip():
-                yield number, part.rstrip(" \t`")
+            bare = _without_markup(part)
+            if bare.strip():
+                yield number, bare.rstrip(" \t`")
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -270,7 +320,8 @@ def _parse(number: int, text: str) -> _Line:
     place = _SOURCE.search(text)
     head = text[: place.start()] if place else text[:200]
     times = list(_TIME.finditer(head))
-    level = _LEVEL.search(text, times[-1].end() if times else 0, len(head) if place else len(text))
+    level = _LEVEL.search(text, times[0].end() if times else 0, len(head) if place else len(text))
+    times = [time for time in times if level is None or time.end() <= level.start() or time is times[0]]
     if times:
         result.time = _iso(times[-1])
     if level is not None:
@@ -295,6 +346,8 @@ def _parse(number: int, text: str) -> _Line:
     result.message = message.strip(" \t:|,;`'\u2026").removeprefix("...")
     if result.message.count('"') % 2:
         result.message = result.message.strip('"')
+    if not result.message and times and times[0].start() >= _TEXT_BEFORE_TIME:
+        result.message, result.time = text, ""  # a time that the text tells of
     return result
 
 
@@ -319,7 +372,7 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
                         [message if found else line.message, *(one.text.strip() for one in following)]
                     )
                     more = _signatures(joined)
-                    if _strength(more) < _strength(found):
+                    if _strength(more) < min(_strength(found), _strength(_signatures(following[-1].message))):
                         found, length, message = more, end - at, joined
         record_message, fields = split_tail(redact(message))
         event = take_event(record_message)
@@ -388,7 +441,13 @@ def repair(text: str) -> str:
 def _is_code(lines: Sequence[_Line]) -> bool:
     """Return whether a text is a program's source, which holds failure texts without a failure."""
     code, timed = sum(1 for line in lines if _CODE.search(line.text)), sum(1 for line in lines if line.time)
-    return len(lines) >= 3 and timed * 10 < len(lines) and code * (10 if len(lines) >= 20 else 3) > len(lines)
+    members = sum(1 for line in lines if _MEMBER.match(line.text))
+    return (
+        members < code
+        and len(lines) >= 3
+        and timed * 10 < len(lines)
+        and code * (10 if len(lines) >= 20 else 3) > len(lines)
+    )
 
 
 def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -> bool:
@@ -414,6 +473,13 @@ def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -
         return False
     is_own = any(one.id not in other_programs_texts() for one in fragment.signatures)
     return is_own or not any(_STRUCTURE.search(text) for text in texts)
+
+
+def _is_cleared(fragment: Fragment, lines: Sequence[_Line]) -> bool:
+    """Return whether a later line says that what a fragment shows ended well."""
+    ends = [one.cleared_by for one in fragment.signatures]
+    after = [line.text for line in lines if line.number > fragment.line]
+    return bool(ends) and all(end and any(end in text for text in after) for end in ends)
 
 
 def fragment_table(fragments: Sequence[Fragment], address: str, tz: str) -> pa.Table:

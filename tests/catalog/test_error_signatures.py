@@ -266,7 +266,9 @@ def test_the_quick_way_agrees_with_the_plain_one(one, data):
     """Looking up by literals gives what asking each signature in turn gives, for whole samples and for cut ones."""
     text = data.draw(st.sampled_from(one.samples.match))
     text = text[: data.draw(st.integers(0, len(text)))]
-    expected = [each_one for each_one in SIGNATURES if each_one.matches(text)]
+    matching = [each_one for each_one in SIGNATURES if each_one.matches(text)]
+    hidden = {name for each_one in matching for name in each_one.hides}
+    expected = [each_one for each_one in matching if each_one.id not in hidden]
     assert list(signatures_in(text)) == expected
     assert cause_of(text) == next((found for found in expected if found.layer == "cause"), None)
     assert is_benign(text) == any(found.layer == "benign" for found in expected)

@@ -36,7 +36,11 @@ class Line(NamedTuple):
 
 def lines() -> list[Line]:
     """Return the lines of the corpus."""
-    entries = yaml.safe_load((_HERE / "lines.yaml").read_text("utf-8"))
+    entries = [
+        entry
+        for name in ("lines.yaml", "neighbours.yaml")
+        for entry in yaml.safe_load((_HERE / name).read_text("utf-8"))
+    ]
     return [Line(**{**entry, "causes": tuple(entry["causes"])}) for entry in entries]
 
 

@@ -29,20 +29,23 @@ class Parts(NamedTuple):
 
 def parts_of(line: str) -> Parts:
     """Take a line of a client, scheduler or manager apart; ids at its end go."""
-    if line.startswith("{"):
+    if line.startswith("{") and '"msg"' in line and line.endswith("}"):
         data = json.loads(line)
         error = f": {data['error']}" if data.get("error") else ""
         return Parts(data["ts"], data["level"].upper(), data.get("caller", ""), data["msg"] + error)
-    if "\t" in line:
+    if line.count("\t") >= 3:
         time, level, source, message, *_ = line.split("\t")
         return Parts(time, level, source, message)
     match = _RUST.match(line)
-    assert match, line
+    if match is None:  # of another program
+        return Parts("", "", "", line)
     return Parts(match["time"], match["level"], match["source"], _TAIL.sub("", match["message"]))
 
 
 def _coloured(line: str, escape: str) -> str:
     one = parts_of(line)
+    if not one.time:
+        return f"{escape}[31m{line}{escape}[0m"
     return f"{escape}[2m{one.time}{escape}[0m {escape}[31m{one.level}{escape}[0m {escape}[2m{one.source}:{escape}[0m {one.message}"
 
 
@@ -132,8 +135,8 @@ SHAPES: dict[str, Callable[[str], str]] = {
     "job JSON, a part": _job_fragment,
     "escaped in JSON": _escaped,
     "message alone": lambda line: parts_of(line).message,
-    "level and message": lambda line: f"{parts_of(line).level} {parts_of(line).message}",
-    "without time": lambda line: f"{parts_of(line).level} {parts_of(line).source}: {parts_of(line).message}",
+    "level and message": lambda line: f"{parts_of(line).level or 'ERROR'} {parts_of(line).message}",
+    "without time": lambda line: f"{parts_of(line).level or 'ERROR'} {parts_of(line).source}: {parts_of(line).message}",
     "inside a sentence": lambda line: (
         f'Our preheat stops with "{parts_of(line).message}" after some minutes, what should I set?'
     ),
