@@ -83,6 +83,9 @@ class Panel:
     queries: tuple[str, ...]
     meaning: str
     line: str = field(default="")
+    component: str = field(default="client")
+    needs: Mapping[str, str | None] = field(default_factory=dict)
+    """As of an alert: without these metrics the panel is left out."""
 
 
 @cache

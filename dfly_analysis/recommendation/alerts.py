@@ -121,7 +121,7 @@ class Alerts:
 
     def dashboard(self) -> str:
         """Return a Grafana dashboard for large preheats, JSON to import."""
-        return json.dumps(_dashboard(self.values), indent=1, ensure_ascii=False) + "\n"
+        return json.dumps(_dashboard(self.values, self.versions), indent=1, ensure_ascii=False) + "\n"
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -144,7 +144,11 @@ def _values(
     dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predicted: Prediction | None
 ) -> tuple[dict[str, str], dict[str, Message]]:
     """Return the thresholds by name, and the reasons for those that are missing."""
-    parts = {"failure_bound": _failure_bound(advice, predicted), "near_limit_ms": _layer_time(dataset, fits, advice, predicted)}  # fmt: skip
+    parts = {
+        "failure_bound": _failure_bound(advice, predicted),
+        "near_limit_ms": _layer_time(dataset, fits, advice, predicted),
+        "piece_slow_share": _slow_pieces(fits, predicted),
+    }
     missing = {name: part for name, part in parts.items() if isinstance(part, Message)}
     texts = {name: text for part in parts.values() if not isinstance(part, Message) for name, text in part.items()}
     if advice.size_bytes > 0:
@@ -213,6 +217,23 @@ def _layer_time(dataset: Dataset, fits: Mapping[str, Any], advice: Advice, predi
     }  # fmt: skip
 
 
+def _slow_pieces(fits: Mapping[str, Any], predicted: Prediction | None) -> dict[str, str] | Message:
+    """Return the last bucket of the durations of pieces below their timeout, and the share that the model lets take longer."""
+    timeout_s = (predicted.timeout_then_s or predicted.timeout_now_s) if predicted is not None else None
+    if predicted is None or timeout_s is None:
+        return message("piece times are not fitted, or the piece timeout is not known")
+    slow_ms = min(2.0 ** math.floor(math.log2(1000.0 * timeout_s)), _LAST_BUCKET_MS)
+    share = max(fits[predicted.fit].timeout_rate(predicted.piece_bytes, slow_ms / 1000.0).high, 1e-6)
+    if share > _MAX_BOUND:
+        return message("{share} of pieces may time out: follow the recommendations first", share=format_share(share))
+    an_hour = _PER_HOUR * share + _DEVIATIONS * math.sqrt(_PER_HOUR * share * (1 - share)) + 1
+    return {
+        "piece_slow_share": _number(share), "piece_slow_ms": f"{slow_ms:.0f}", "piece_slow_text": format_duration(slow_ms / 1000.0),
+        "piece_timeout_ms": _number(1000.0 * timeout_s), "piece_timeout_text": format_duration(timeout_s),
+        "pieces_fast_when_slow": _number((_PER_HOUR - 1.2 * an_hour - 1) / 60), "pieces_fast": _number((_PER_HOUR - 0.8 * an_hour) / 60),
+    }  # fmt: skip
+
+
 def _source_share(dataset: Dataset) -> tuple[float, Message]:
     """Return twice the share of bytes that clients fetched from the registry, held between a tenth and a half."""
     query = "SELECT coalesce(sum(bytes_from_source), 0), coalesce(sum(bytes_from_parent), 0) FROM tasks WHERE role = 'client'"
@@ -228,7 +249,7 @@ def _number(value: float) -> str:
     return (f"{value:.6f}" if value >= 1e-3 else f"{value:.9f}").rstrip("0").rstrip(".")
 
 
-def _too_old(entry: AlertRule, versions: Mapping[str, str | None]) -> Message | None:
+def _too_old(entry: AlertRule | Panel, versions: Mapping[str, str | None]) -> Message | None:
     running = next((version for role in _ROLES.get(entry.component, ()) if (version := versions.get(role))), None)
     for metric, since in entry.needs.items():
         if running and since and parse_version(running).release < parse_version(since).release:
@@ -287,9 +308,10 @@ _WIDTH, _HEIGHT, _COLUMNS = 12, 8, 2
 _SOURCE = {"type": "prometheus", "uid": "${source}"}
 
 
-def _dashboard(values: Mapping[str, str]) -> dict[str, Any]:
+def _dashboard(values: Mapping[str, str], versions: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the dashboard, with a variable ``source`` for the Prometheus to ask; nothing in it names a server."""
-    panels = [_panel(place, entry, values) for place, entry in enumerate(load_panels())]
+    exported = [entry for entry in load_panels() if not _too_old(entry, versions)]
+    panels = [_panel(place, entry, values) for place, entry in enumerate(exported)]
     source = {"name": "source", "type": "datasource", "query": "prometheus", "label": "Prometheus", "hide": 0, "refresh": 1}  # fmt: skip
     return {
         "title": "Dragonfly: large preheats", "uid": "dfly-large-preheats", "schemaVersion": _SCHEMA_VERSION, "version": 1, "editable": True,

@@ -105,6 +105,16 @@ def test_the_time_near_the_limit_lies_above_the_usual_one():
     assert at[120.0] <= at[1e6]
 
 
+def test_slow_pieces_are_those_beyond_the_last_bucket_below_the_timeout():
+    """Of a timeout of 600 s the buckets of a factor of two reach 524.288 s; the share beyond is the model's upper end."""
+    report = failing_report()
+    predicted = replace(report.prediction, timeout_then_s=600.0)
+    made = Alerts.from_analysis(report.dataset, report.fits, report.advice, predicted)
+    assert made.values["piece_slow_ms"] == "524288"
+    expected = report.fits[predicted.fit].timeout_rate(predicted.piece_bytes, 524.288).high
+    assert float(made.values["piece_slow_share"]) == pytest.approx(max(expected, 1e-6), rel=0.01)
+
+
 def test_without_a_fit_the_rule_uses_the_requested_rate():
     """What is not known is left out with a reason."""
     made = alerts_of(no_tasks_report)
@@ -130,18 +140,22 @@ def test_a_prediction_that_says_nothing_makes_no_alert():
 @pytest.mark.parametrize(
     ("versions", "absent"),
     [
-        ({"client": "v0.1.90"}, {"DragonflySeedDiskHeadroom", "DragonflySeedDiskAboveCollection"}),
-        ({"client": "v1.5.1", "scheduler": "v2.1.50"}, {"DragonflyPreheatJobFailed"}),
-        ({"client": "v1.5.1", "scheduler": "v2.5.1"}, set()),
+        (
+            {"client": "v0.1.90"},
+            {"DragonflySeedDiskHeadroom", "DragonflySeedDiskAboveCollection", "DragonflyPiecesNearTimeout"},
+        ),
+        ({"client": "v1.5.3", "scheduler": "v2.1.50"}, {"DragonflyPreheatJobFailed", "DragonflyPiecesNearTimeout"}),
+        ({"client": "v1.5.4", "scheduler": "v2.5.1"}, set()),
     ],
 )
 def test_rules_need_metrics_that_the_release_exports(versions, absent):
     """An alert on a metric that a release does not export would never fire; it is left out with a reason."""
     report = failing_report()
     dataset = report.dataset.with_settings(dfly.Settings.resolve(**versions))
-    made = Alerts.from_analysis(dataset, report.fits, report.advice, predicted(report))
+    made = Alerts.from_analysis(dataset, report.fits, report.advice, replace(predicted(report), timeout_then_s=600.0))
     assert {one.name for one in made.left_out} == absent
     assert all("exists from" in one.reason for one in made.left_out)
+    assert ("download_piece_duration" in made.dashboard()) is ("DragonflyPiecesNearTimeout" not in absent)
 
 
 def test_other_labels_are_taken_everywhere(promtool, tmp_path):
