@@ -18,7 +18,7 @@ THEME = {
 _VARIABLES = {light: f"var(--picture-{name})" for name, (light, _) in THEME.items()} | {"#000000": "var(--picture-ink)"}
 _LIGHT, _DARK = (";".join(f"--picture-{name}:{pair[n]}" for name, pair in THEME.items()) for n in (0, 1))
 _STYLE = f".picture{{{_LIGHT}}}@media screen and (prefers-color-scheme:dark){{.picture{{{_DARK}}}}}"
-_COLOUR, _NUMBER, _REFERENCE = re.compile(r"#[0-9a-f]{6}"), re.compile(r"-?\d+\.\d+"), re.compile(r"#([\w-]+)")
+_COLOUR, _NUMBER, _REFERENCE = re.compile(r"#[0-9a-f]{6}"), re.compile(r"-?(?<!\d)\d++\.\d++"), re.compile(r"#([\w-]+)")
 _UNUSED_STYLES = ("font-family", "stroke-linejoin")
 _SHARED = ("style", "clip-path")
 _SHORT = 2
@@ -63,7 +63,7 @@ def _simplify(element: ET.Element) -> None:
         )
         attributes["style"] = ";".join(kept)
     if "d" in attributes:
-        attributes["d"] = re.sub(r"\s*([A-Za-z])\s*", r"\1", _NUMBER.sub(_rounded, attributes["d"])).strip()
+        attributes["d"] = re.sub(" ?([A-Za-z]) ?", r"\1", " ".join(_NUMBER.sub(_rounded, attributes["d"]).split()))
     for name in ("x", "y", "transform"):
         if name in attributes:
             attributes[name] = _NUMBER.sub(_rounded, attributes[name])
