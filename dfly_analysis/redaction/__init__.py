@@ -1,6 +1,6 @@
 """Removes secrets from text as it is read, so that none reaches a table, a notebook, JSON or HTML."""
 
-from dfly_analysis.redaction.lines import LineRedactor, redact_lines
+from dfly_analysis.redaction.lines import LineRedactor, is_too_long, redact_lines
 from dfly_analysis.redaction.names import NAME_ENDINGS, Kind, kind_of_name
 from dfly_analysis.redaction.structure import without_secrets
 from dfly_analysis.redaction.text import MARK, SCHEMES, may_hold_secret, redact_line, screen_words
@@ -11,6 +11,7 @@ __all__ = [
     "SCHEMES",
     "Kind",
     "LineRedactor",
+    "is_too_long",
     "kind_of_name",
     "may_hold_secret",
     "redact",

@@ -28,12 +28,18 @@ _LAST_NAME = re.compile(
 _STRING = re.compile(r'(?<!\\)"(?>(?:[^"\\]|\\.)*)"')
 _LONG_STRING, _PLACE = 500, re.compile(r"LongString0(\d{6})")
 _MOST_DEEP = 4
+_MOST_CHARS = 1 << 20  # about four seconds where every word is the name of a secret
 _KEY_FIELD = re.compile(r"(?P<head>\s*[\"']?key[\"']?\s*:\s*)(?P<value>[^\s#].*)$")
 _NAME_FIELD = re.compile(
     r"\s*(?:-\s+)?[\"']?(?:name|key)[\"']?\s*[:=]\s*[\"']?(?P<name>[\w.-]+)[\"']?,?\s*$", re.IGNORECASE
 )
 _VALUE_FIELD = re.compile(r"(?P<head>\s*(?:-\s+)?[\"']?values?[\"']?\s*[:=]\s*)(?P<value>.*)$", re.IGNORECASE)
 _CONTINUED = re.compile(r"(?P<indent>[\s>|]*+)(?>(?P<dash>-\s++)?)(?P<quote>\\*+[\"']?)(?P<value>.*)$")
+
+
+def is_too_long(text: str) -> bool:
+    """Return whether the secrets of a line would take more time than a line may have: by its length, so that it is the same everywhere."""
+    return len(text) > _MOST_CHARS and may_hold_secret(text)
 
 
 class LineRedactor:
@@ -50,7 +56,9 @@ class LineRedactor:
         self._quote = ""  # of a value that goes on in the next line
 
     def line(self, text: str) -> str:
-        """Return the next line without secrets."""
+        """Return the next line without secrets; the mark instead of one that would take too long."""
+        if is_too_long(text):
+            return MARK
         prefix = _PREFIX.match(text)
         return f"{prefix[0]}{self._content(text[prefix.end() :])}" if prefix else self._content(text)
 

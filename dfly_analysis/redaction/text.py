@@ -2,6 +2,7 @@
 
 import html
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from functools import cache
 from itertools import accumulate
@@ -383,18 +384,20 @@ def _places_before_variables(text: str) -> Iterator[tuple[int, int, str]]:
 def _places_nearby(text: str) -> Iterator[tuple[int, int, str]]:
     """Find what looks drawn at random a few words behind a name of secrets, whatever stands between."""
     lowered = text.lower()
-    ends = {
-        end
-        for word in _NEAR
-        if word in lowered
-        for end in accumulate(len(part) + len(word) for part in lowered.split(word))
-    }
-    at = 0
-    for end in sorted(ends):
-        for run in _DRAWN.finditer(text, max(at, end), end + _NEARBY):
-            at = run.end()
-            if _looks_drawn(run[0]):
-                yield *run.span(), MARK
+    ends = sorted(
+        {
+            end
+            for word in _NEAR
+            if word in lowered
+            for end in accumulate(len(part) + len(word) for part in lowered.split(word))
+        }
+    )
+    if not ends:
+        return
+    for run in _DRAWN.finditer(text, ends[0]):
+        before = ends[bisect_right(ends, run.start()) - 1]
+        if run.start() - before < _NEARBY and _looks_drawn(run[0]):
+            yield *run.span(), MARK
 
 
 def _looks_drawn(run: str) -> bool:

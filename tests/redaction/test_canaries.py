@@ -136,3 +136,21 @@ def test_a_key_in_pem_ends_where_it_ends():
     ]
     assert [redactor.line(text) for text in lines][1:] == ["[redacted]", lines[2]]
     assert not re.search("MIIE", "".join(lines[2:]))
+
+
+@pytest.mark.parametrize("engine", ["native", "python"])
+def test_a_line_that_would_take_too_long_is_rejected(engine, monkeypatch):
+    """It costs itself; a long line without a secret is read."""
+    if engine == "python":
+        monkeypatch.setattr(native_parser, "is_available", lambda: False)
+    long = "x" * (1 << 20)
+    lines = [
+        line(1, "a failed:"),
+        line(2, f"b failed: {long} token=abc"),
+        line(3, f"c failed: {long}"),
+        line(4, "d failed:"),
+    ]
+    part = read("\n".join(lines))
+    assert len(part.events) == part.coverage["parsed"] == 3
+    assert part.coverage["rejected"] == 1
+    assert redact(f"a\n{lines[1]}").endswith("\n[redacted]")

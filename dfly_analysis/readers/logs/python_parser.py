@@ -13,7 +13,7 @@ from dfly_analysis.readers.logs.blocks import Counts
 from dfly_analysis.readers.logs.event_matching import cause_in, take_event, whole_number
 from dfly_analysis.readers.logs.event_schema import BAD_LEVELS, TEXT_CAP
 from dfly_analysis.readers.logs.format_detection import match_head, strip_colour
-from dfly_analysis.redaction import LineRedactor, may_hold_secret
+from dfly_analysis.redaction import LineRedactor, is_too_long, may_hold_secret
 
 _SPAN_FIELDS = "|".join(map(re.escape, SPAN_FIELDS))
 # Possessive quantifiers, and alternatives that begin differently: nothing can be read in two ways, so that a line that does
@@ -169,6 +169,8 @@ def read_rows(
     redactor = LineRedactor()
     pending: tuple[int, LogFormat, re.Match[str], list[str]] | None = None
     for line_number, raw in enumerate((*lines, None), first):
+        if raw is not None and is_too_long(raw):
+            continue
         line = None if raw is None else redactor.line(_without_control(raw))
         found = None if line is None else match_head(line, main)
         if pending and (found or line is None):
