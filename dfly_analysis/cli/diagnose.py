@@ -106,7 +106,7 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
     ])  # fmt: skip
     yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
     lines = [
-        f"  {one.id}  {line.path}:{line.line}\n{one_line(message_of(line.text))}"
+        f"  {one.id}  {line.path}:{line.line}\n{one_line(message_of(line.text, one.id))}"
         for one in found.present()
         for line in one.evidence[:2]
     ]

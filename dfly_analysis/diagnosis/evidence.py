@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from dfly_analysis.catalog.error_signatures import signature
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.findings import Evidence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_LINES = 6
+_MOST_BEFORE, _CHARS_BEFORE = 140, 80  # characters shown of a line before the text that decides
 
 
 def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
@@ -80,7 +82,10 @@ def iso(time: Any) -> str | None:
     return f"{text}.{digits}Z" if fraction else f"{text}Z"
 
 
-def message_of(line: str) -> str:
-    """Return a line of a client without spans, place and ids, so that its time, level and message fit on one line."""
+def message_of(line: str, finding: str = "") -> str:
+    """Return a line of a client without spans, place and ids, and a long line from shortly before the text of its signature on."""
     text = re.sub(r"^(\S{10,40} +[A-Z]{4,5}) .{0,400}?\.(?:rs|go):\d+: ", "\\1 … ", line)
-    return re.sub(r" (?:host_id|remote_host_id)=\".*", "", text)
+    text = re.sub(r" (?:host_id|remote_host_id)=\".*", "", text)
+    found = signature(finding)
+    place = max((text.find(literal) for literal in found.literals), default=0) if found else 0
+    return f"… {text[place - _CHARS_BEFORE :].partition(' ')[2]}" if place > _MOST_BEFORE else text

@@ -82,7 +82,8 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
         possible.insert(0, Alternative(primary, top.title))
     return Diagnosis(
         findings, causes, primary or (causes[0].cause if causes else None), strength="likely" if primary else "possible",
-        alternatives=[*possible, *others], remedy=top.remedy, next_step=_next_step(top, gap),
+        alternatives=[*possible, *others], remedy=join([top.remedy, *_values_of(dataset, top)]) if top.remedy else "",
+        next_step=_next_step(top, gap),
     )  # fmt: skip
 
 
@@ -181,6 +182,24 @@ def _raise(match: _Match) -> Message:
     if longest is None:
         return text
     return join([text, message("Chart {chart} sets {value}.", chart=longest.until, value=str(longest.value))])
+
+
+def _values_of(dataset: Dataset, top: Signature) -> Iterator[Message]:
+    """Yield the value in force of the timeout that governs a signature, or else what the charts set."""
+    if not (top.knob and top.knob.endswith("Timeout")):
+        return
+    settings = {role: dataset.settings.get(top.knob, role) for role in _ROLES}
+    known = {role: one for role, one in settings.items() if one.layer != "unknown"}
+    for role, one in known.items():
+        values = {"key": top.knob, "role": role, "value": str(one.value), "source": str(one.source)}
+        yield message("{key} of {role} is {value} ({source}).", **values)
+    found = None if known else defaults_of("seedClient", top.knob)
+    if found and found.chart_runs:
+        runs = [
+            message("{value} in {since} to {until}", value=str(run.value), since=run.since, until=run.until)
+            for run in found.chart_runs
+        ]
+        yield message("Charts set {key} of seedClient to {values}.", key=top.knob, values=format_list(runs, 8))
 
 
 def _next_step(top: Signature, gap: _Gap | None) -> str:

@@ -106,7 +106,7 @@ def _with_source(failures: Message, dataset: Dataset, signature_id: str) -> Mess
     by_host = f"SELECT host {own} AND host IS NOT NULL GROUP BY host ORDER BY count(*) DESC, host"
     if hosts := dataset.rows(by_host, (signature_id,)):
         return message("{failures} on {hosts}", failures=failures, hosts=format_hosts(host for (host,) in hosts))
-    is_job = dataset.rows(f"SELECT bool_and(component = 'manager') {own}", (signature_id,))[0][0]
+    is_job = dataset.rows(f"SELECT bool_and(component = 'manager' AND text IS NULL) {own}", (signature_id,))[0][0]
     return message("{failures} of job records", failures=failures) if is_job else failures
 
 

@@ -121,7 +121,11 @@ class Verdict(View):
     @property
     def line(self) -> str:
         """The decisive line, without spans and ids."""
-        return message_of(self.proof.evidence[0].text)[:_LINE_CHARS] if self.proof and self.proof.evidence else ""
+        return (
+            message_of(self.proof.evidence[0].text, self.proof.id)[:_LINE_CHARS]
+            if self.proof and self.proof.evidence
+            else ""
+        )
 
     @property
     def beyond_timeouts(self) -> bool:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import dfly_analysis as dfly
 from dfly_analysis.catalog.error_signatures import load_signatures
+from dfly_analysis.diagnosis.evidence import message_of
 from dfly_analysis.readers.fragments import clean_lines, read_fragments, repair
 from tests.fragments.evaluate import is_recognised, judge, lines
 from tests.fragments.shapes import SHAPES
@@ -234,3 +235,55 @@ def test_a_record_in_a_document_counts():
     ]
     bare = f"### What happened\n\nOur Dragonfly preheat ends with:\n\n{BODY}\n"
     assert read_fragments(bare)
+
+
+TIMED_OUT = "download from source error: IO(Custom { kind: Other, error: reqwest::Error { kind: Decode, source: reqwest::Error { kind: Body, source: TimedOut } } })"
+
+
+def test_an_export_without_escape_bytes_has_cause_and_value(tmp_path):
+    """The first flagship case: cells of Loki whose colours lost their escape byte, newest first."""
+    cells = [
+        f'1741252089682606262,"[2m2026-03-06T09:08:09.682606262+00:00[0m [31mERROR[0m copy ""/var/lib/dragonfly/content/tasks/0f2/{TASK}"" failed: error decoding response body"',
+        f'1741252067346920990,"[2m2026-03-06T09:07:47.346920990+00:00[0m [31mERROR[0m {TIMED_OUT}"',
+    ]
+    text = "\n".join(["Time,Line", *cells])
+    found = diagnose(text, tmp_path)
+    assert (found.primary_cause, found.strength) == ("timeout_too_short", "likely")
+    assert "30s in 1.1.12 to 1.3.26" in found.remedy
+    assert found.next_step
+    assert (
+        "download.pieceTimeout of seedClient is 30s (chart 1.2.23)" in diagnose(text, tmp_path, chart="1.2.23").remedy
+    )
+
+
+def test_a_pair_has_cause_setting_value_and_next_step(tmp_path):
+    """The second flagship case: a start and an error 30.001 s apart, with and without a release."""
+    bare, known = diagnose(pair(30.001), tmp_path), diagnose(pair(30.001), tmp_path, chart="1.2.23")
+    assert (bare.primary_cause, known.primary_cause) == ("timeout_too_short", "timeout_too_short")
+    assert "download.pieceTimeout" in bare.remedy
+    assert "30 s" in bare.remedy
+    assert "--chart" in bare.next_step
+    assert "recommend" in known.next_step
+
+
+def test_a_message_with_its_place_below_has_all_answers(tmp_path):
+    """The third flagship case: the message with its place in the next line, which alone is no timeout."""
+    text = f"2024-11-02T10:00:00Z ERROR  {BODY}\n    at dragonfly-client/src/resource/piece.rs:640\n    in download_from_source\n"
+    found = diagnose(text, tmp_path, chart="1.2.23")
+    assert [one.cause for one in found.alternatives] == ["timeout_too_short", "network_instability"]
+    assert "download.pieceTimeout of seedClient is 30s (chart 1.2.23)" in found.remedy
+    assert "start to download piece" in found.next_step
+
+
+def test_a_long_line_is_shown_where_it_decides():
+    line = f"{'x ' * 200}failed commit on ref: unexpected commit digest sha256:ab, expected sha256:cd"
+    assert message_of(line, "digest_mismatch").startswith("… ")
+    assert "unexpected commit digest" in message_of(line, "digest_mismatch")[:120]
+
+
+def test_info_lines_count_where_their_program_writes_them(tmp_path):
+    """The scheduler says at info level that it found no parent; an info line with another failure's text is none."""
+    record = '{"level":"info","ts":"2024-10-12 09:12:48.275","caller":"scheduling/scheduling.go:163","msg":"%s"}'
+    found = diagnose(record % "can not find candidate parents", tmp_path)
+    assert [one.id for one in found.present()] == ["scheduler_found_no_parent"]
+    assert not diagnose(record % "request header: no space left on device", tmp_path).present()
