@@ -14,7 +14,7 @@ from pathlib import Path
 from dfly_analysis.catalog.log_fields import CLIENT_LEVELS, LEVELS, SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
 from dfly_analysis.catalog.regex_compiler import NUMBER_FIELDS, OPS
 from dfly_analysis.native.interface import ABI_VERSION, GRAMMARS, STRUCTURES, TEXTS, UNIQUE_TEXTS
-from dfly_analysis.redaction import NAME_ENDINGS, screen_words
+from dfly_analysis.redaction import NAME_ENDINGS, first_words, screen_words
 
 FOLDER = Path(__file__).parent
 LIBRARY = FOLDER / ("_core.dll" if sys.platform == "win32" else "_core.so")
@@ -105,7 +105,7 @@ def header() -> str:
         _macro("DFLY_ZAP_NEEDED", " | ".join(bits[name] for name in ("ts", "msg", "level", "caller"))),
         _macro("DFLY_ZAP_OWNERS", " | ".join(bits[name] for name in ZAP_FIELDS)),
         *_secret_names(NAME_ENDINGS),
-        *_secret_words(screen_words()),
+        *_secret_words(screen_words(), first_words()),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
@@ -157,11 +157,12 @@ def _secret_names(endings: Iterable[str]) -> list[str]:
 _WINDOW_BITS, _FIRST_BITS = 17, 10
 
 
-def _secret_words(words: Iterable[str]) -> list[str]:
+def _secret_words(words: Iterable[str], first_words: Iterable[str]) -> list[str]:
     """Return the words near secrets, chained by their first three bytes, and a bit for each three bytes that tell of one."""
     windows, chains = set(), defaultdict(list)
-    folded = sorted(bytes(byte | 32 for byte in word.encode()) for word in words)
-    for number, word in enumerate(folded):
+    kinds = dict.fromkeys(words, "ENDING") | dict.fromkeys(first_words, "FIRST_WORD")
+    folded = sorted((bytes(byte | 32 for byte in word.encode()), kind) for word, kind in kinds.items())
+    for number, (word, _) in enumerate(folded):
         windows |= {_hash(word[:3], _WINDOW_BITS)}
         windows |= (
             {_hash(bytes((byte, *word[:2])), _WINDOW_BITS) for byte in range(32, 128) if byte & 32}
@@ -183,7 +184,10 @@ def _secret_words(words: Iterable[str]) -> list[str]:
         _macro("DFLY_FIRST_BITS", str(_FIRST_BITS)),
         _macro("DFLY_SECRET_WINDOWS", ", ".join(f"{word:#x}u" for word in bits)),
         _macro("DFLY_SECRET_FIRST", ", ".join(map(str, first))),
-        _macro("DFLY_SECRET_WORDS", ", ".join(f'ENDING("{_escaped(folded[number])}")' for number in ordered)),
+        _macro(
+            "DFLY_SECRET_WORDS",
+            ", ".join(f'{folded[number][1]}("{_escaped(folded[number][0])}")' for number in ordered),
+        ),
     ]
 
 

@@ -2,13 +2,15 @@
    beyond printable ASCII. It may leave too many to Python, never too few. */
 #include "internal.h"
 
-/* What the names of secrets end with, by last letter, in lower case. */
+/* What the names of secrets end with, by last letter, in lower case; and what stands near them, where it is `first` only as the first of a word. */
 typedef struct {
   const char *text;
   int64_t length;
+  int first;
 } Ending;
 
-#define ENDING(text) {text, sizeof(text) - 1}
+#define ENDING(text) {text, sizeof(text) - 1, 0}
+#define FIRST_WORD(text) {text, sizeof(text) - 1, 1}
 static const Ending ENDINGS[26][DFLY_MOST_SECRET_ENDINGS + 1] = {DFLY_SECRET_ENDINGS};
 
 #define LETTER(c) (1u << ((c) - 'a'))
@@ -82,15 +84,23 @@ static int is_listed(const uint8_t *at, const uint8_t *end) {
   return 0;
 }
 
+/* Whether a word may begin here; behind an escape, as in `\\nAKIA` and `%20AKIA`, it may. */
+static int may_begin(const uint8_t *from, const uint8_t *at) {
+  if (at == from || !is_word(at[-1])) return 1;
+  for (int i = 2; i <= 8 && at - from >= i; i++)
+    if (at[-i] == '\\' || at[-i] == '%') return 1;
+  return 0;
+}
+
 /* Whether a word begins here that tells of a secret. */
-static int begins_word(const uint8_t *at, const uint8_t *end) {
+static int begins_word(const uint8_t *from, const uint8_t *at, const uint8_t *end) {
   if (end - at < 3) return 0;
   uint8_t start[4] = {at[0], at[1], at[2], 0};
   uint32_t hash = window_at(start) >> (32 - DFLY_FIRST_BITS);
   for (int i = FIRST[hash]; i < FIRST[hash + 1]; i++) {
     int64_t length = 0;
     while (length < WORDS[i].length && at + length < end && (at[length] | 32) == (uint8_t)WORDS[i].text[length]) length++;
-    if (length < WORDS[i].length) continue;
+    if (length < WORDS[i].length || (WORDS[i].first && !may_begin(from, at))) continue;
     const uint8_t *behind = at + length;
     while (behind < end && (is_word(*behind) || *behind == '-')) behind++;
     int is_name = behind - at <= length + 6; /* a token is longer than its first letters */
@@ -104,10 +114,10 @@ static int has_word(const uint8_t *from, const uint8_t *end, const uint8_t *limi
   for (; at < end && limit - at >= 4; at += 2) {
     uint32_t window = window_at(at) >> (32 - DFLY_WINDOW_BITS);
     if (!(WINDOWS[window >> 6] >> (window & 63) & 1)) continue;
-    if (begins_word(at, end) || begins_word(at + 1, end) || (at > from && begins_word(at - 1, end))) return 1;
+    if (begins_word(from, at, end) || begins_word(from, at + 1, end) || (at > from && begins_word(from, at - 1, end))) return 1;
   }
   for (at = end - from > 8 ? end - 8 : from; at < end; at++) /* what the last windows could not look at */
-    if (limit - end < 4 && begins_word(at, end)) return 1;
+    if (limit - end < 4 && begins_word(from, at, end)) return 1;
   return 0;
 }
 

@@ -4,6 +4,7 @@ from dfly_analysis.redaction.lines import LineRedactor, is_too_long, redact_line
 from dfly_analysis.redaction.names import NAME_ENDINGS, Kind, kind_of_name
 from dfly_analysis.redaction.structure import without_secrets
 from dfly_analysis.redaction.text import MARK, SCHEMES, may_hold_secret, redact_line, screen_words
+from dfly_analysis.redaction.token_rules import first_words
 
 __all__ = [
     "MARK",
@@ -11,6 +12,7 @@ __all__ = [
     "SCHEMES",
     "Kind",
     "LineRedactor",
+    "first_words",
     "is_too_long",
     "kind_of_name",
     "may_hold_secret",

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from dfly_analysis.redaction.names import NAME_ENDINGS, Kind, kind_of_name
-from dfly_analysis.redaction.token_rules import latin_options, rules, without_tokens
+from dfly_analysis.redaction.token_rules import first_words, latin_options, rules, without_tokens
 from dfly_analysis.redaction.values import CLOSE, QUOTE, value_at
 
 MARK = "[redacted]"
@@ -37,9 +37,8 @@ def screen_words() -> tuple[str, ...]:
     escapes = (
         f"{start}{sign}" for start, signs in (("&#", "0123456789x"), ("\\u", "0123456789abcdef")) for sign in signs
     )
-    return tuple(
-        sorted({*_WORDS, *escapes, *quoted, *spaced, *(keyword for keywords, _ in rules() for keyword in keywords)})
-    )
+    keywords = {keyword for keywords, _ in rules() for keyword in keywords} - first_words()
+    return tuple(sorted({*_WORDS, *escapes, *quoted, *spaced, *keywords}))
 
 
 @cache
@@ -50,9 +49,9 @@ def _screen() -> Any:
     options.case_sensitive = False
     found = re2.Set.SearchSet(options)
     endings = "|".join(re.escape(ending) for ending in NAME_ENDINGS)
-    words = "|".join(re.escape(word) for word in screen_words())
+    words, first = ("|".join(map(re.escape, sorted(words))) for words in (screen_words(), first_words()))
     found.Add(
-        rf"{words}|密码|口令|密钥|令牌|凭证|パスワード|비밀번호|пароль|Пароль|contraseña|(?:{endings})[0-9_-]*[\"'\\ ]*[:=：]|[:/][^\s]*@".encode()
+        rf"{words}|(?:^|\W|_|[\\%].{{0,7}})(?:{first})|密码|口令|密钥|令牌|凭证|パスワード|비밀번호|пароль|Пароль|contraseña|(?:{endings})[0-9_-]*[\"'\\ ]*[:=：]|[:/][^\s]*@".encode()
     )
     found.Compile()
     return found

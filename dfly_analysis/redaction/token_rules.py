@@ -1,5 +1,6 @@
 """Tokens that are known by their own form: rules of gitleaks and of our own, as data."""
 
+import re
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,22 @@ def rules() -> tuple[tuple[tuple[str, ...], str], ...]:
     """Return keywords and pattern of each rule."""
     content = yaml.load(Path(__file__).with_suffix(".yaml").read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     return tuple((tuple(rule["keywords"]), rule["pattern"]) for part in content.values() for rule in part)
+
+
+_FIRST = re.compile(r"\\b\(?(?:\(?\?:)?(\w[\w|-]+)")
+
+
+@cache
+def first_words() -> frozenset[str]:
+    """Return the keywords with which a word begins in whatever their rules match, so that ids and names that contain them are none."""
+
+    def is_first(keyword: str, pattern: str) -> bool:
+        found = _FIRST.match(pattern)
+        starts = found[1].lower().split("|") if found else []
+        return any(keyword.startswith(start) or start.startswith(keyword) for start in starts)
+
+    named = [(keyword, pattern) for keywords, pattern in rules() for keyword in keywords]
+    return frozenset(keyword for keyword, _ in named) - {one for one, pattern in named if not is_first(one, pattern)}
 
 
 @cache

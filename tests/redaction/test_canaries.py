@@ -10,7 +10,7 @@ from reading_cases import line, read
 from secret_cases import BENIGN, one_line, pairs, several_lines
 
 from dfly_analysis.readers.logs import native_parser
-from dfly_analysis.redaction import LineRedactor, redact
+from dfly_analysis.redaction import LineRedactor, may_hold_secret, redact
 from dfly_analysis.redaction.names import NAME_ENDINGS, kind_of_name
 from dfly_analysis.redaction.token_rules import rules
 
@@ -103,6 +103,18 @@ def test_every_rule_of_tokens_needs_one_of_its_keywords():
     """Keywords are lower case and long enough to be rare."""
     assert len(rules()) > 70
     assert all(len(keyword) > 2 and keyword == keyword.lower() for keywords, _ in rules() for keyword in keywords)
+
+
+@pytest.mark.parametrize("token", ["4b1d" + "aB3" * 12 + "a1", "SK" + "0a1b2c3d" * 4, "AKIA" + "Q2" * 8])
+@pytest.mark.parametrize("before", ["", " ", "=", "x: ", '\\"', "\\n", "%20", "\\\\n", "%2520", "\\u0020", "-", "("])
+def test_first_letters_of_tokens_are_met_where_words_begin(token, before):
+    """Behind spaces, signs and escapes, and not inside of ids and names."""
+    assert may_hold_secret(f"a {before}{token}")
+    assert not may_hold_secret(f"0fe{token[:4]}")
+    record = f'{{"level":"error","ts":"2026-05-02 10:00:09.000","caller":"a/b.go:1","msg":"a {before}{token} b"}}'
+    events = read(record, "scheduler-0/scheduler/core.log").events
+    assert len(events) == 1
+    assert token not in events.to_csv()
 
 
 PUMPS = [
