@@ -18,7 +18,7 @@ LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-emit-inde
 # tests.synthetic is imported by programs beside the tests
 export PYTHONPATH := .
 
-.PHONY: help report test check coverage sanitize fuzz faults golden lint format types messages docs evaluate learn audit bench lock release clean system-packages
+.PHONY: help report test check coverage sanitize fuzz faults golden lint format types messages docs evaluate learn audit bench lock release vulnerabilities clean system-packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ lock: ## resolve the locks anew (needs uv)
 
 release: .venv-release/stamp ## make the artifacts of the tag at HEAD in dist/; TAG=v1.0.0 names another, URL=… where they will be downloaded from
 	@.venv-release/bin/python -m tools.release $(if $(TAG),--tag $(TAG)) $(if $(URL),--url $(URL))
+
+vulnerabilities: .venv-release/stamp ## ask for known vulnerabilities of what the locks pin (needs an index that publishes them)
+	@for lock in runtime dev release; do .venv-release/bin/pip-audit --require-hashes --disable-pip --strict --progress-spinner off -r lock/$$lock.txt || exit 1; done
 
 clean: ## remove everything that can be made again
 	@rm -rf .venv .venv-release build dist docs/_build docs/reference/generated reports/sample

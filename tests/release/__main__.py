@@ -9,13 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-
-from dfly_analysis.cli.main import SUMMARIES
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "data" / "samples"
@@ -93,8 +92,12 @@ def _wheel(wheel: Path, python: str, constraint: Path | None, folder: Path) -> l
             failures.append(f"{name} names no extra without it: {done.stderr[-500:]}")
     _install(bin_folder, wheel, constraint, "runtime.txt", "[report]")
     failures += _run_all(command, folder, REPORT)
-    listed = _run([*command, "--help"], folder).stdout
-    failures += [f"{name} is in no case" for name in SUMMARIES if name in listed and name not in {**CORE, **REFUSED}]
+    listed = _run([*command, "--help"], folder).stdout.partition("Commands:")[2].partition("Examples:")[0]
+    failures += [
+        f"{name} is in no case"
+        for name in re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
+        if name not in {**CORE, **REFUSED}
+    ]
     failures += _shell(environment, folder)
     return failures
 
