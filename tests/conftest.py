@@ -47,16 +47,21 @@ SLOW = (
     "test_wheel.py",
 )
 
+THOROUGH = bool(os.environ.get("THOROUGH"))
 # No deadline: the machine may be busy, and no test is about time. In CI the examples are the same at each run.
-hypothesis.settings.register_profile("house", deadline=None)
-hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
-IN_CI = bool(os.environ.get("CI"))
-hypothesis.settings.load_profile("ci" if IN_CI else "house")
+hypothesis.settings.register_profile(
+    "default",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    max_examples=200 if THOROUGH else 25,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("default")
 
 
 def examples(count: int) -> int:
-    """Return the number of examples of a property test: in CI a third, because they are the same each time."""
-    return max(count // 3, min(count, 8)) if IN_CI else count
+    """Return the number of examples of a property test: a fifth, and all of them with THOROUGH=1."""
+    return count if THOROUGH else max(count // 5, min(count, 8))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -121,8 +121,9 @@ def test_an_option_without_its_value_is_refused(name, option, files):
 @pytest.mark.parametrize(("name", "option"), [pair for pair in OPTIONS if not pair[1].is_flag], ids=title)
 def test_a_wrong_value_is_refused_in_one_line(name, option, files):
     """Whatever is written: a value that is taken gives an answer or a documented code."""
-    values = REFUSED.get(option.name, ()) if name in STARTS_MUCH else (*WRONG, *REFUSED.get(option.name, ()))
-    for value in values:
+    sharing = [one for one, other in OPTIONS if other.name == option.name and one not in STARTS_MUCH]
+    wrong = WRONG if name in sharing[:1] else WRONG[:1] if name in sharing else ()
+    for value in (*wrong, *REFUSED.get(option.name, ())):
         result = invoke(name, *needed(name, without=option), option.opts[0], *[value] * option.nargs)
         check(result)
         if value in REFUSED.get(option.name, ()):

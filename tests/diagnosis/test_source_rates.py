@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import examples
 from diagnosis_cases import dataset_of
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ def requests(spans):
     return [piece(number, *span, host=host, size_bytes=1_000_000) for number, (host, span) in enumerate(spans)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), _SPANS), min_size=3, max_size=12))
 def test_slope_is_that_over_the_mean_in_flight(spans):
     """Counted directly: the overlap of all requests of a host with each, over its duration."""

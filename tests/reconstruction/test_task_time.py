@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pandas as pd
 import pytest
+from conftest import examples
 from diagnosis_cases import BEGIN, dataset_of, event
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,7 +53,7 @@ _PIECES = st.tuples(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60))
 @given(
     st.lists(_SPANS, min_size=2, max_size=2),
     st.lists(_PIECES, max_size=12),

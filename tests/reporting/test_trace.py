@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import jsonschema
 import pytest
+from conftest import examples
 from diagnosis_cases import dataset_of, job
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,7 +85,7 @@ def test_chrome_trace_follows_the_format():
     assert {(event["pid"], event["tid"]) for event in spans} <= named
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30))
 @given(st.lists(st.floats(0, 30).map(lambda second: round(second, 2)), min_size=1, max_size=6))
 def test_spans_of_a_thread_nest_or_follow(offsets):
     """A viewer draws one over the other where two spans of a thread overlap in part."""
