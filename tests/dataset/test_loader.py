@@ -376,9 +376,7 @@ def test_the_newest_release_of_several_counts_by_number(tmp_path):
 
 def test_a_client_built_from_its_crate_names_its_release(tmp_path):
     """The folder of a published crate holds its release."""
-    source = (
-        "/root/.cargo/registry/src/index.crates" ".io-6f17d22bba15001f/dragonfly-client-util-1.5.10/src/tracing/mod.rs"
-    )
+    source = "/root/.cargo/registry/src/index.registry.example-6f17d22bba15001f/dragonfly-client-util-1.5.10/src/tracing/mod.rs"
     (tmp_path / "dfdaemon.log").write_text(f'2026-05-02T10:00:00.000001Z  INFO {source}:42: tracing initialized directory: "/var/log/dragonfly/dfdaemon", level: INFO\n')  # fmt: skip
     assert load([tmp_path]).settings.versions["client"] == "v1.5.10"
 
