@@ -26,6 +26,7 @@ from dfly_analysis.readers.fragments import (
     fragment_table,
     is_progress,
     missing_fragments,
+    progress_records,
     read_fragments,
     without_lines,
 )
@@ -165,7 +166,9 @@ class _FileReader:
         if not added and row.get("kind", "foreign") == "foreign":
             if is_configuration(text):
                 return {**row, "kind": "configuration"}
-            return {**row, "kind": "progress"} if is_progress(text) else row
+            added = progress_records(text) if is_progress(text) else []
+            if not added:
+                return {**row, "kind": "progress"} if is_progress(text) else row
         if not added:
             return row
         sink(fragment_table(added, opened.address, self.options.tz))

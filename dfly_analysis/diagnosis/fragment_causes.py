@@ -10,6 +10,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import Message, format_list, join, message
+from dfly_analysis.readers.progress import SOURCE
 from dfly_analysis.reconstruction.effective_timeouts import is_at_timeout
 from dfly_analysis.units import format_duration, parse_duration
 
@@ -53,7 +54,12 @@ def explain(dataset: Dataset, findings: Sequence[Finding], causes: Sequence[Caus
     """Return the diagnosis of a fragment: the cause that its text carries, or the causes that it may have."""
     shown = _shown(dataset)
     if not shown:
-        return Diagnosis(findings, causes, causes[0].cause if causes else None, strength="possible" if causes else None)
+        is_progress = dataset.rows("SELECT count(*) FROM events WHERE source = ?", (SOURCE,))[0][0]
+        stuck = [one.reason for one in findings if one.id == "stuck" and one.verdict == "unknown" and is_progress]
+        primary = causes[0].cause if causes else None
+        return Diagnosis(
+            findings, causes, primary, strength="possible" if causes else None, next_step=next(iter(stuck), "")
+        )
     top, *more = shown
     possible = [Alternative(one.cause, one.why) for one in possible_causes().get(top.id, ())]
     listed = {"unknown", top.cause, *(one.cause for one in possible)}

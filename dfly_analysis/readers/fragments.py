@@ -24,6 +24,7 @@ from dfly_analysis.readers.logs.event_matching import take_event
 from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
 from dfly_analysis.readers.logs.log_identity import split_host
 from dfly_analysis.readers.logs.python_parser import Record, event_row, split_tail
+from dfly_analysis.readers.progress import SOURCE, read_sample
 from dfly_analysis.redaction import redact
 
 MAX_CHARS = 1 << 20  # longer texts are no fragments
@@ -205,6 +206,13 @@ def is_progress(text: str) -> bool:
     """Return whether a text is nothing but the progress output of a download tool such as dfget and dfctl."""
     lines = [line for line in re.split(r"[\r\n]+", _COLOUR.sub("", text)) if line.strip()]
     return bool(lines) and all(_BAR.search(line) and _AMOUNT.search(line) for line in lines)
+
+
+def progress_records(text: str) -> list[Fragment]:
+    """Return the states that progress output of Dragonfly's tools shows, one a line."""
+    lines = [line.strip() for line in re.split(r"[\r\n]", _COLOUR.sub("", text))]
+    shown = [(number, redact(line)) for number, line in enumerate(lines, 1) if read_sample(line)]
+    return [Fragment(number, Record("", "INFO", SOURCE, line, None, {}), line, (), {}) for number, line in shown]
 
 
 def clean_lines(text: str) -> Iterator[tuple[int, str]]:

@@ -287,3 +287,22 @@ def test_info_lines_count_where_their_program_writes_them(tmp_path):
     found = diagnose(record % "can not find candidate parents", tmp_path)
     assert [one.id for one in found.present()] == ["scheduler_found_no_parent"]
     assert not diagnose(record % "request header: no space left on device", tmp_path).present()
+
+
+STANDING = "/models/a.tar [=====>-----] 33 % (0 B/s, 99999.0s)\n"
+ADVANCING = (
+    "/models/a.tar [=====>-----] 33 % (117.7 MiB/s, 4128.3s)\n/models/a.tar [=====>-----] 33 % (118.8 MiB/s, 4091.9s)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [(STANDING * 4, "present"), (ADVANCING, "unknown"), ("a.tar [=====] 100 % (9 MiB/s, 0.0s)", "absent")],
+)
+def test_progress_output_tells_whether_it_stands_still(text, verdict, tmp_path):
+    assert diagnose(text, tmp_path).get("stuck").verdict == verdict
+
+
+def test_progress_of_another_tool_is_no_evidence(tmp_path):
+    with pytest.raises(dfly.DflyError, match="progress output"):
+        diagnose("  42% |████      | 8.4/20.0 GiB [03:32<04:50, 41.2MB/s]\n" * 3, tmp_path)

@@ -6,13 +6,13 @@ from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import add_relation, load_check
 from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
+from dfly_analysis.diagnosis.longest_waits import MIN_S, measure_waits
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
 from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration
 
 ABOUT = load_check("silent_gap")
-MIN_S = 30.0
 _TIMEOUTS = ("download.pieceTimeout", "download.collectedPieceTimeout")
 
 
@@ -20,6 +20,7 @@ def check(dataset: Dataset) -> Finding:
     hosts = dataset.rows("SELECT DISTINCT role, host FROM tasks WHERE role IN ('client', 'seedClient')")
     limits = [(role, host, _limit_s(dataset.settings, role, host)) for role, host in hosts]
     add_relation(dataset, "task_limits", limits, role=str, host=str, limit_s=float)
+    measure_waits(dataset)
     dataset.engine.execute(sql("diagnosis", "silent_waits"))
     ((n, known, longest),) = dataset.rows("SELECT count(*), count(limit_s), max(wait_s) FROM waits")
     if not n:

@@ -5,16 +5,18 @@ from typing import NamedTuple
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
+from dfly_analysis.diagnosis.evidence import evidence_at, evidence_of, format_hosts
+from dfly_analysis.diagnosis.longest_waits import measure_waits
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message, plural
-from dfly_analysis.reconstruction.task_time import SECOND_ROUND, STEP, STEPS
+from dfly_analysis.readers.progress import SOURCE, read_sample, still_samples
+from dfly_analysis.reconstruction.task_time import STEP, STEPS
 from dfly_analysis.sql_scripts import sql
-from dfly_analysis.units import format_duration, format_time
+from dfly_analysis.units import format_duration, format_rate, format_share, format_time
 
 ABOUT = load_check("stuck")
-MIN_S = 30.0
-TIMES = 10.0
+_STILL_SAMPLES = 2  # so many states of a progress bar after one that they repeat
+_LONG_PENDING_S = 300.0
 
 
 class _Wait(NamedTuple):
@@ -34,10 +36,10 @@ class _Wait(NamedTuple):
 
 
 def check(dataset: Dataset) -> Finding:
-    dataset.engine.execute(sql("diagnosis", "stuck_tasks", SECOND_ROUND=SECOND_ROUND, MIN_S=MIN_S, TIMES=TIMES))
-    ((n, longest),) = dataset.rows("SELECT count(*), max(wait_s) FROM stuck_tasks")
+    measure_waits(dataset)
+    ((n, longest),) = dataset.rows("SELECT count(*), max(wait_s) FROM longest_waits")
     if not n:
-        return ABOUT.unknown("no task is logged with its pieces")
+        return _without_tasks(dataset)
     waits = [_Wait(*row) for row in dataset.rows(sql("diagnosis", "stuck_waits", STEP=STEP, STEPS=tuple(STEPS)))]
     if not waits:
         return ABOUT.absent(
@@ -63,12 +65,53 @@ def check(dataset: Dataset) -> Finding:
     if pending:
         facts.append(message("jobs still pending when their state was read: {n:,}", n=pending))
     failed = sum(wait.outcome in ("failed", "died") for wait in waits)
-    lines = f"event_id IN ('task_started', 'piece_failed', {', '.join(repr(event) for event in STEPS)}) AND peer_id IN (SELECT peer_id FROM stuck_tasks WHERE wait_s > limit_s)"
+    lines = f"event_id IN ('task_started', 'piece_failed', {', '.join(repr(event) for event in STEPS)}) AND peer_id IN (SELECT peer_id FROM longest_waits WHERE wait_s > limit_s)"
     times = [time for wait in waits for time in (wait.from_ns, wait.until_ns)]
     evidence = evidence_of(dataset, lines)
     return ABOUT.present(
         "high" if failed else "medium", *facts, count=len(waits), tasks=failed, times=times, evidence=evidence
     )
+
+
+def _without_tasks(dataset: Dataset) -> Finding:
+    """Judge by progress output and by jobs that nobody takes, where no task is logged."""
+    rows = dataset.rows(
+        "SELECT message, log_path, log_line FROM events WHERE source = ? ORDER BY log_path, log_line", (SOURCE,)
+    )
+    shown = [(sample, row) for row in rows if (sample := read_sample(row[0]))]
+    if shown:
+        samples = [sample for sample, _ in shown]
+        last = samples[-1]
+        still = still_samples(samples)
+        values = {"share": format_share(last.share), "rate": format_rate(last.rate_bps)}
+        if still >= _STILL_SAMPLES and last.share < 1:
+            evidence = evidence_at((path, line, text) for _, (text, path, line) in shown[-still:])
+            reason = message("the progress output stands at {share} in its last {n:,} lines", n=still + 1, **values)
+            return ABOUT.present("high", reason, count=1, tasks=0, evidence=evidence)
+        if last.share < 1:
+            return ABOUT.unknown(
+                "the progress output ends at {share}, still advancing at {rate}; the client's log says what came then",
+                **values,
+            )
+        return ABOUT.absent("the progress output reaches {share}", **values)
+    ((pending, waited_s),) = dataset.rows("""
+        SELECT count(*), max(nanoseconds(coalesce(ended, (SELECT max(time) FROM events))) - nanoseconds(created)) / 1e9 FROM jobs WHERE state IN ('PENDING', 'RECEIVED')
+    """)
+    if not pending:
+        return ABOUT.unknown("no task is logged with its pieces")
+    if not waited_s or waited_s < _LONG_PENDING_S:
+        return ABOUT.unknown(
+            "jobs still pending when their state was read: {n:,}; no task is logged with its pieces", n=pending
+        )
+    rows = dataset.rows("SELECT log_path, log_line, job_id, state FROM jobs WHERE state IN ('PENDING', 'RECEIVED')")
+    evidence = evidence_at(
+        (path, line, message("job {job}: state {state}", job=job, state=state)) for path, line, job, state in rows
+    )
+    waits = message(
+        "waiting for {whom}: {n:,}", whom=message("the job queue, from which no scheduler takes them"), n=pending
+    )
+    longest = message("jobs pending for up to {duration}", duration=format_duration(waited_s))
+    return ABOUT.present("high", longest, waits, count=pending, tasks=0, evidence=evidence)
 
 
 def _waits_for(wait: _Wait) -> Message:

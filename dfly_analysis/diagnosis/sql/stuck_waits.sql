@@ -1,4 +1,4 @@
-WITH waits AS (FROM stuck_tasks WHERE wait_s > limit_s),
+WITH waits AS (FROM longest_waits WHERE wait_s > limit_s),
     in_flight AS (
         SELECT peer_id, mode(origin) AS origin, mode(parent_id) AS parent_id FROM waits JOIN pieces USING (peer_id)
         WHERE started IS NOT NULL AND least(until_ns, coalesce(epoch_ns(ended), until_ns)) - greatest(from_ns, epoch_ns(started)) >= 0.9 * (until_ns - from_ns)

@@ -1,5 +1,5 @@
 -- The longest wait of each task whose pieces are logged: between two ends of pieces, or to the end of the task or of its host's log.
-CREATE OR REPLACE TEMP TABLE stuck_tasks AS
+CREATE OR REPLACE TEMP TABLE longest_waits AS
 WITH usual AS (
         SELECT role, median(duration_s) AS piece_s FROM pieces WHERE outcome = 'ok' AND duration_s > 0 AND origin <> 'local' GROUP BY role
     ),
