@@ -105,11 +105,8 @@ def _view(dataset: Dataset, found: Diagnosis, rows: list[Row]) -> Iterator[str]:
         for one in found.causes
     ])  # fmt: skip
     yield table("Possible causes", [{"cause": one.cause, "why": one.why} for one in found.alternatives])
-    lines = [
-        f"  {one.id}  {line.path}:{line.line}\n{one_line(message_of(line.text, one.id))}"
-        for one in found.present()
-        for line in one.evidence[:2]
-    ]
+    shown = ((one.id, line) for one in found.present() for line in one.evidence[:2])
+    lines = [f"  {name}  {line.path}:{line.line}\n{one_line(message_of(line.text, name))}" for name, line in shown]
     yield "\n".join(["Evidence", *lines]) if lines else ""
     if found.remedy:
         yield wrap(f"What to do: {found.remedy}")

@@ -101,9 +101,8 @@ def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
         yield translate(message("no known difference"), lang)
         return
     for topic, heading in _TOPICS.items():
-        yield bullets(
-            (translate(one.text, lang) for one in note.consequences if one.topic == topic), translate(heading, lang)
-        )
+        texts = (translate(one.text, lang) for one in note.consequences if one.topic == topic)
+        yield bullets(texts, translate(heading, lang))
     joined: dict[tuple[Any, ...], list[str]] = {}  # equal changes of several components are one row
     for change in note.changes:
         joined.setdefault((change.key, change.layer, change.before, change.after), []).append(change.component)
@@ -112,7 +111,6 @@ def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
         {"component": ", ".join(names), "key": key, "layer": layer, "before": before, "after": after}
         for (key, layer, before, after), names in joined.items()
     ])  # fmt: skip
-    advice = "`dfly-analysis check-config VALUES --chart VERSION`"
-    yield wrap(
-        translate(message("Settings in your own values stay as they are; {command} checks them.", command=advice), lang)
-    )
+    checker = "`dfly-analysis check-config VALUES --chart VERSION`"
+    rest = message("Settings in your own values stay as they are; {command} checks them.", command=checker)
+    yield wrap(translate(rest, lang))

@@ -43,11 +43,8 @@ def load(paths: tuple[str, ...], output: str, prometheus: str | None, cluster: s
     folder = output.rstrip("/")
     for name, rows in written.tables.items():
         click.echo(f"{folder}/{name}\t{rows} rows")
-    files = {
-        "by_file": coverage_rows_json(written.coverage),
-        "lacks": written.missing_inputs,
-        "problems": written.problems,
-    }
+    problems = {"lacks": written.missing_inputs, "problems": written.problems}
+    files = {"by_file": coverage_rows_json(written.coverage), **problems}
     content = versioned(coverage_json(COVERAGE.frame(written.coverage)) | files)
     open_store(output).write(_COVERAGE, json.dumps(content, indent=1, ensure_ascii=False).encode())
     click.echo(f"{folder}/{_COVERAGE}")

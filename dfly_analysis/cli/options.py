@@ -10,16 +10,7 @@ import click
 
 from dfly_analysis.cli.output import FORMATS, message, reporting
 from dfly_analysis.errors import DflyError, NotEnoughDataError
-from dfly_analysis.options import (
-    Declaration,
-    Duration,
-    Flag,
-    Options,
-    adapter,
-    error_text,
-    flag_of,
-    read_release,
-)
+from dfly_analysis.options import Declaration, Duration, Flag, Options, adapter, error_text, flag_of, read_release
 from dfly_analysis.schema import SEVERITIES
 
 if TYPE_CHECKING:

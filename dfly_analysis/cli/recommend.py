@@ -63,7 +63,7 @@ def _view(advice: Advice, overlay: Path | None) -> Iterator[str]:
         yield "Nothing to change; the reasons are below."
     yield table("Estimated requirements and capacities", [
         {"topic": one.topic, "component": one.role, "what": one.what, "value": known_value(one.interval, one.unit),
-         "interval": _interval(one), "basis": one.basis, "confidence": one.confidence}
+         "interval": range_text(one.low, one.high, one.unit), "basis": one.basis, "confidence": one.confidence}
         for one in advice.estimates
     ])  # fmt: skip
     if advice.no_advice:
@@ -88,7 +88,3 @@ def _card(one: Recommendation) -> str:
         parts.append(("compare", one.rule_of_thumb))
     head = f"{one.helm_path}: {one.current.value or 'unknown'} -> {one.proposed}"
     return f"{wrap(head)}\n{fields([(f'  {label}'.ljust(10), text) for label, text in parts])}"
-
-
-def _interval(one: Any) -> str:
-    return range_text(one.low, one.high, one.unit)

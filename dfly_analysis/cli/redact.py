@@ -50,13 +50,9 @@ def redact(paths: tuple[str, ...], output: Path, *, pseudonyms: bool) -> None:
 
 def _refuse_inputs(paths: Iterable[str], output: Path) -> None:
     """Refuse a folder in which copies could replace the files that are read."""
-    folder = output.resolve()
+    folder, hint = output.resolve(), "give a folder beside the input with -o"
     for path in paths:
         given = Path(path).resolve()
-        if (
-            path != "-"
-            and given.exists()
-            and (folder == given or folder in given.parents or (given.is_dir() and given in folder.parents))
-        ):
-            hint = "give a folder beside the input with -o"
+        inside = folder == given or folder in given.parents or (given.is_dir() and given in folder.parents)
+        if path != "-" and given.exists() and inside:
             raise click.UsageError(f"{output}: the copies would be written among the input {path} ({hint})")

@@ -12,8 +12,7 @@ from dfly_analysis.options import ReadingOptions, SettingsOptions
 
 
 @command(
-    "dfly-analysis trace run.tar.gz -o trace.json",
-    "dfly-analysis trace logs/ jobs.json --format otlp -o spans.json",
+    "dfly-analysis trace run.tar.gz -o trace.json", "dfly-analysis trace logs/ jobs.json --format otlp -o spans.json"
 )
 @options(SettingsOptions, ReadingOptions, paths=True)
 @file_option("-o", "--output", required=True, help="File to write.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,12 +54,10 @@ def _rows(found: WhatIf) -> list[Row]:
         ("layer", "in force", found.layer_now), ("run", "in force", found.run_now),
         ("layer", "changed", found.layer_then), ("run", "changed", found.run_then),
     ]  # fmt: skip
+    known = ((*result, name) for result in results if result[2] is not None for name in _FIGURES)
     return [
-        {"of": of, "settings": settings, "figure": name, "value": one.value, "low": one.low, "high": one.high}
-        for of, settings, result in results
-        if result is not None
-        for name in _FIGURES
-        for one in [getattr(result, name)]
+        {"of": of, "settings": settings, "figure": name, **asdict(getattr(result, name))}
+        for of, settings, result, name in known
     ]
 
 

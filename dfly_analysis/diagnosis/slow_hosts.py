@@ -28,11 +28,7 @@ class SlowHost(NamedTuple):
 
 
 def slow_host(dataset: Dataset) -> SlowHost | None:
-    """Return the slowest host whose rates are clearly below those of all others of its role and run.
-
-    A task is one observation, since its pieces are slow together. The 99 % intervals of both medians (by order statistics) do
-    not overlap, and the medians differ by at least `TIMES`.
-    """
+    """Return the slowest host whose rates (by order statistics over tasks, 99 %) are clearly below those of all others of its role and run."""
     found = []
     for _, tasks in groupby(dataset.rows(sql("diagnosis", "rates_of_tasks"), [_WHOLE]), itemgetter(0)):
         hosts, rates = (np.array(column) for column in list(zip(*tasks, strict=True))[1:])

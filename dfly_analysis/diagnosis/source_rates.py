@@ -28,10 +28,7 @@ def source_rates(dataset: Dataset) -> SourceRates | None:
 
 
 def share_a_link(dataset: Dataset) -> bool:
-    """Return whether the rate of requests falls as the number in flight (of their host, or of all) rises.
-
-    With a slope of -1 in logarithms their sum is constant.
-    """
+    """Return whether the rate of requests falls as the number in flight (of their host, or of all) rises: with a slope of -1 their sum is constant."""
     return any((slope := _slope(dataset, place)) is not None and slope <= _SHARED_SLOPE for place in ("'all'", "host"))
 
 

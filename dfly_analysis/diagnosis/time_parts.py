@@ -40,10 +40,7 @@ def ensure_task_time(dataset: Dataset) -> None:
 def part_of_time(
     dataset: Dataset, parts: tuple[str, ...], where: str = "true", role: str | None = None
 ) -> PartOfTime | None:
-    """Return the proportion of some parts in the time of the tasks that satisfy a condition; None if there is no such task.
-
-    The interval is that of a ratio of sums over tasks: pieces of one task are slow together. Of a single task it is a point.
-    """
+    """Return the proportion of some parts in the time of the tasks that satisfy a condition, as a ratio of sums over tasks; None if there is no such task."""
     ensure_task_time(dataset)
     query = sql("diagnosis", "share_of_parts", PARTS=parts, WHERE=where)
     ((seconds, total, tasks, variance),) = dataset.rows(query)

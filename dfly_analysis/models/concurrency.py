@@ -34,11 +34,9 @@ def shared_speed(in_flight: Array | float, contention: Array | float, contention
 
 @dataclass(frozen=True)
 class UnloggedPieces:
-    """Pieces in flight in passes whose pieces are not logged, one entry each.
+    """Pieces in flight in passes whose pieces are not logged: at info level a client from v1.4.1 names no finished piece.
 
-    At level info a client from v1.4.1 names no finished piece, and the scheduler knows the first pass only: a layer that lost a piece
-    then fetches all that is missing without a line, with all its slots. ``counted_elsewhere`` is, of each attempt of the `Spans`,
-    whether it is one of these and must not count twice.
+    The scheduler knows the first pass only; a layer that lost a piece then fetches all that is missing without a line, with all its slots.
     """
 
     begin_s: Array

@@ -167,6 +167,7 @@ def _rate_of_host(spans: Spans, host: int) -> float:
 
 
 def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tuple[Message, ...]:
+    notes = [message("pieces in flight do not slow each other as far as the data reach")]
     if contention.value > 0 and scope == HOST:
         notes = [message("pieces of one host share a link: more in flight are each slower")]
     elif contention.value > 0:
@@ -174,13 +175,10 @@ def _notes(spans: Spans, scope: str, contention: Interval, usual: float) -> tupl
     elif contention.high * usual > 1.0:
         notes = [
             message(
-                "whether pieces share a link is unknown, since about {n:.0f} were in flight all the time; a run with half as many would "
-                "show it",
+                "whether pieces share a link is unknown, since about {n:.0f} were in flight all the time; a run with half as many would show it",
                 n=usual,
             )
         ]
-    else:
-        notes = [message("pieces in flight do not slow each other as far as the data reach")]
     if bool((~spans.usable).any()) and len(spans.hosts) > 1:
         notes.append(message("rounds whose finished pieces are not logged are missing from the pieces in flight"))
     return tuple(notes)

@@ -90,8 +90,7 @@ class Fitted:
     def draw(self, count: int) -> tuple[Array, ...]:
         """Return parameters drawn from their uncertainty by importance resampling, one array of ``count`` each.
 
-        Proposals are Student's with the covariance of the likelihood and a fixed seed; what clusters scatter beyond the likelihood
-        stretches the draws afterwards.
+        Proposals are Student's with the covariance of the likelihood; what clusters scatter beyond it stretches the draws afterwards.
         """
         tried = 2 * max(2 * count // 3, 60)
         source = np.random.default_rng(_SEED)
@@ -124,10 +123,9 @@ class Fitted:
 
 
 def maximise(model: Model, start: Sequence[float] | Array, ahead: float = float("inf")) -> Fitted | None:
-    """Find the best parameters; None where the search did not end at finite numbers.
+    """Find the best parameters, from intercept, slope (or logit of the overhead) and log scale; None where the search did not converge.
 
-    ``start`` is intercept, slope (or logit of the overhead) and log scale; the distribution adds its own. A model far behind ``ahead``,
-    Akaike's criterion of the best one so far, on coarse rows is not searched further.
+    A model far behind ``ahead``, Akaike's criterion of the best one so far, on coarse rows is not searched further.
     """
     begins = [model.distribution.start_of_search(np.array([*start, *extra])) for extra in model.distribution.starts]
     with np.errstate(all="ignore"):

@@ -33,11 +33,7 @@ def choose_timeout(
     fit: DurationFit, layer: LayerShape, target_failure_rate: float, *, slower: float = 1.0,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> TimeoutChoice:  # fmt: skip
-    """Choose a piece timeout at which at most a share of such layers fails; raise `TableError` where an argument is out of range.
-
-    ``slower`` is how many times as long as measured each attempt takes, e.g. because more share the link; other arguments as of
-    `layer_failure_rate`.
-    """
+    """Choose a piece timeout at which at most a share of such layers fails, where each attempt takes `slower` times as long as measured."""
     if not (0.0 < target_failure_rate < 1.0 and slower > 0.0):
         given = f"a target of {target_failure_rate} and {slower}"
         reason = f"target must be between 0 and 1 and slower above 0, got {given}"

@@ -95,10 +95,7 @@ def monitoring_of(alerts: Alerts | None) -> MultiInputView:
 
 
 def observed_image(dataset: Dataset) -> Manifest | None:
-    """Return the layers of the largest preheat job, or of the image most was fetched of; None where no task names any.
-
-    At most `MAX_LAYERS` layers, the largest: they are what takes time.
-    """
+    """Return the (at most `MAX_LAYERS` largest) layers of the largest preheat job, or of the image most was fetched of; None without any."""
     layers = dataset.rows(
         f"""
         WITH blob AS (
@@ -178,13 +175,10 @@ def _pulls(plan: PreheatPlan) -> TableView:
         "on a seed": message("Preheated on a seed client"),
         "on the node": message("Preheated on the node"),
     }
+    pulls = ((one, (one.pull, one.start, one.start_up_layers)) for one in plan.pulls)
     rows = tuple(
-        (
-            titles[one.case],
-            *(_interval(time, "s") for time in (one.pull, one.start, one.start_up_layers)),
-            _interval(one.failure, "share"),
-        )
-        for one in plan.pulls
+        (titles[one.case], *(_interval(time, "s") for time in times), _interval(one.failure, "share"))
+        for one, times in pulls
     )
     notes = (message("The unpacking speed is assumed; set it with `dfly-analysis plan-preheat --unpack-rate`."),)
     headings = Heading.row("Before the pull", "Pull", "Pull and unpacking", "Start-up layers", "A layer fails", numbers=range(1, 5))  # fmt: skip

@@ -35,10 +35,7 @@ class Statements(dict[str, Statement]):
 
 
 def reconcile(statements: Sequence[Statement]) -> tuple[tuple[Statement, ...], tuple[Contradiction, ...]]:
-    """Return the statements, each that fails replaced by what is known and why the rest is not; and the contradictions found.
-
-    Figures that say nothing are withheld first; what is withheld contradicts nothing.
-    """
+    """Return the statements, each that fails replaced by what is known and why the rest is not; and the contradictions found."""
     found, current = [], Statements({one.id: one for one in statements})
     for rule in _RULES:
         for contradiction in rule(current):

@@ -26,7 +26,7 @@ _ATTRIBUTES: Mapping[str, str] = {
 }  # fmt: skip
 """What is said of a signature, a check or a configuration rule, by heading."""
 _CODE = re.compile(
-    r"(?:(?:error |exit |status )?code[ :=]*|os error |http |grpc |code = )?(?P<code>\d{1,4}|[A-Za-z]+)", re.IGNORECASE
+    r"(?:(?:error |exit |status )?code[ :=]*|os error |http |grpc |code = )?(\d{1,4}|[A-Za-z]+)", re.IGNORECASE
 )
 _MESSAGE = re.compile(r'(?:\.(?:rs|go):\d+:?\s+|"(?:msg|M)":\s*")([^"\n]+)')
 
@@ -72,18 +72,17 @@ def explain(text: str, *, settings: Settings | None = None) -> Explanation:
     """
     name = text.strip().strip("`'\"")
     known = _findings()
-    if name in known:
-        return Explanation("finding", known[name])
-    if name in CAUSES:
-        return Explanation("cause", _about_cause(name))
-    if code := _code(name):
-        return Explanation("code", code)
-    if name and not re.search(r"\s", name) and (setting := _about_setting(name)):
-        return Explanation("setting", setting)
-    if configured := _about_configuration(text, settings):
-        return Explanation("configuration", configured)
-    if pasted := _about_text(text, settings) or _about_statement(name):
-        return Explanation("text", pasted)
+    ways: tuple[tuple[str, Callable[[], Mapping[str, str] | None]], ...] = (
+        ("finding", lambda: known.get(name)),
+        ("cause", lambda: _about_cause(name)),
+        ("code", lambda: _code(name)),
+        ("setting", lambda: _about_setting(name)),
+        ("configuration", lambda: _about_configuration(text, settings)),
+        ("text", lambda: _about_text(text, settings) or _about_statement(name)),
+    )
+    for kind, look in ways:
+        if facts := look():
+            return Explanation(kind, {heading: fact for heading, fact in facts.items() if fact})
     hint = suggest_similar(name, [*known, *CAUSES]) or "`dfly-analysis explain` lists what is known"
     raise FactMissingError(f"nothing is known of {name[:80]!r}", hint=hint)
 
@@ -119,13 +118,12 @@ def _about_statement(line: str) -> dict[str, str] | None:
     """Return what is known of a line that no failure writes; its message stands after the place in the source, or as JSON."""
     messages = (line, *_MESSAGE.findall(line))
     found = next((one for text in messages if text and (one := statement_of(text.strip()))), None)
-    effect = {
-        "nothing": "no effect on an image preheat",
-        "its error": "the step that failed; the error in the line says why",
-    }
     if found is None:
         return None
-    return {"id": found.id, "title": found.title, "written by": found.component, "what it says": effect[found.tells]}
+    says = "no effect on an image preheat"
+    if found.tells != "nothing":
+        says = "the step that failed; the error in the line says why"
+    return {"id": found.id, "title": found.title, "written by": found.component, "what it says": says}
 
 
 def _alternatives(signature_id: str) -> str:
@@ -147,7 +145,9 @@ def _about_topic(name: str, rule: Callable[..., Any]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _about_cause(cause: str) -> dict[str, str]:
+def _about_cause(cause: str) -> dict[str, str] | None:
+    if cause not in CAUSES:
+        return None
     shown_by = [one.id for one in load_signatures() if one.cause == cause and one.layer == "cause"]
     return {
         "id": cause, "title": str(CAUSES[cause]), "layer": "cause", "what to do": str(REMEDIES.get(cause, "")),
@@ -157,42 +157,33 @@ def _about_cause(cause: str) -> dict[str, str]:
 
 def _code(text: str) -> dict[str, str] | None:
     match = _CODE.fullmatch(text)
-    found = error_codes().get((match["code"] if match else text).lower())
+    found = error_codes().get((match[1] if match else text).lower())
     if found is None:
         return None
     facts = {"code": ", ".join(found.codes), "name": found.name, "family": found.family, "what it means": found.meaning}
     more = _findings().get(found.finding or "", {})
     return facts | {
-        heading: value
-        for heading, value in (
-            ("finding", found.finding or ""), ("cause", more.get("cause", "")), ("possible causes", more.get("possible causes", "")),
-            ("what to do", found.remedy or more.get("what to do", "")), ("what to collect", more.get("what to collect", "")),
-        ) if value
+        "finding": found.finding or "", "cause": more.get("cause", ""), "possible causes": more.get("possible causes", ""),
+        "what to do": found.remedy or more.get("what to do", ""), "what to collect": more.get("what to collect", ""),
     }  # fmt: skip
 
 
 def _about_setting(name: str) -> dict[str, str] | None:
-    names = (
-        {item.key for item in all_defaults()}
-        | {item.key.rpartition(".")[2] for item in all_defaults()}
-        | {item.helm_path for item in all_defaults()}
-    )
-    if name not in names:
+    spellings = ((one.key, one.key.rpartition(".")[2], one.helm_path) for one in all_defaults())
+    if not name or not any(name in some for some in spellings):
         return None
     found = find_defaults(name)
     first = found[0]
     newest = {one.component: one.eras[-1].default for one in found if one.eras}
-    charts = {
-        one.component: f"{run.value} ({run.since} to {run.until})" for one in found for run in one.chart_runs[-1:]
-    }
-    facts = {
+    runs = {one.component: one.chart_runs[-1] for one in found if one.chart_runs}
+    charts = {component: f"{run.value} ({run.since} to {run.until})" for component, run in runs.items()}
+    return {
         "setting": first.key, "components": ", ".join(one.component for one in found), "Helm value": ", ".join(one.helm_path for one in found if one.helm_path),
         "what it means": first.meaning, "too small": first.too_small, "too large": first.too_large,
         "newest default": "; ".join(f"{component} {value}" for component, value in newest.items()),
         "newest chart sets": "; ".join(f"{component} {value}" for component, value in charts.items()),
         "all releases": f"`dfly-analysis facts {first.key}`",
     }  # fmt: skip
-    return {heading: value for heading, value in facts.items() if value}
 
 
 def _about_configuration(text: str, settings: Settings | None) -> dict[str, str] | None:
@@ -222,7 +213,7 @@ def _about_configuration(text: str, settings: Settings | None) -> dict[str, str]
     facts |= {"problem": "; ".join(f"{one.title} ({one.id}): {one.reason}" for one in present)}
     facts["what to do"] = " ".join(dict.fromkeys(remedies[one.id] for one in present))
     facts["next step"] = "`dfly-analysis check-config FILE --chart VERSION` counts the defaults of your release too"
-    return {heading: fact for heading, fact in facts.items() if fact}
+    return facts
 
 
 def _about_text(text: str, settings: Settings | None) -> dict[str, str] | None:
@@ -242,10 +233,9 @@ def _about_text(text: str, settings: Settings | None) -> dict[str, str] | None:
         return None
     top = present[0]
     others = [f"{one.cause}: {one.why}" for one in diagnosis.alternatives]
-    facts = {
+    return {
         "what it is": f"{top.title} ({top.id})", "severity": top.severity,
         "likely cause": f"{diagnosis.primary_cause} ({diagnosis.strength})" if diagnosis.primary_cause else "",
         "possible causes": "; ".join(others), "what to do": diagnosis.remedy, "next step": diagnosis.next_step,
         "line": top.evidence[0].text if top.evidence else "", "also found": ", ".join(one.id for one in present[1:]),
     }  # fmt: skip
-    return {heading: value for heading, value in facts.items() if value}

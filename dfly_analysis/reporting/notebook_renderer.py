@@ -59,10 +59,7 @@ def source_of(cell: Mapping[str, Any]) -> str:
 
 
 def fill_outputs(path: Path, report: Any, written: View) -> NotebookNode:
-    """Return a notebook with the outputs of a report, without running it.
-
-    A code cell that ends in ``report.NAME`` shows that, the cell that saves shows `written`; other cells show nothing.
-    """
+    """Return a notebook with the outputs of a report, without running it: of cells that end in ``report.NAME``, and of the one that saves."""
     import nbformat
 
     notebook: NotebookNode = nbformat.read(path, as_version=4)

@@ -16,11 +16,8 @@ def find_chromium() -> str:
     """Return the path of a browser; raises StoreError where none is installed."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        raise StoreError(
-            "no browser that prints was found",
-            where="--pdf",
-            hint="install Chromium, or print report.html from your own browser",
-        )
+        hint = "install Chromium, or print report.html from your own browser"
+        raise StoreError("no browser that prints was found", where="--pdf", hint=hint)
     return found
 
 

@@ -14,7 +14,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.messages import message
 from dfly_analysis.reporting.components import Listing
-from dfly_analysis.reporting.json import SCHEMA_VERSION, inputs_json, plain_json, settings_json
+from dfly_analysis.reporting.json import inputs_json, settings_json, versioned
 from dfly_analysis.reporting.labels import FILES, common_folder
 
 NAME = "dfly-analysis-run"
@@ -60,19 +60,18 @@ def manifest_with(
 ) -> dict[str, Any]:
     """Return what a page was made of, in JSON's own types: files, parameters, files of Helm values, numbers to reproduce."""
     hashes, settings = [hash_of(one) for one in values], [settings_json(one) for one in datasets]
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "made_by": {
-            "dfly-analysis": version_of("dfly-analysis") or "unknown",
-            "python": platform.python_version(),
-            **{name: version_of(name) for name in LIBRARIES},
-        },
-        "inputs": [record for one in datasets for record in inputs_json(one)],
-        "parameters": plain_json(parameters),
-        "values_sha256": hashes[0] if len(hashes) == 1 else hashes,
-        "verdict": plain_json(verdict),
-        "settings": settings[0] if len(settings) == 1 else settings,
-    }
+    libraries = {name: version_of(name) for name in LIBRARIES}
+    own = {"dfly-analysis": version_of("dfly-analysis") or "unknown", "python": platform.python_version()}
+    return versioned(
+        {
+            "made_by": own | libraries,
+            "inputs": [record for one in datasets for record in inputs_json(one)],
+            "parameters": parameters,
+            "values_sha256": hashes[0] if len(hashes) == 1 else hashes,
+            "verdict": verdict,
+            "settings": settings[0] if len(settings) == 1 else settings,
+        }
+    )
 
 
 def _json(content: Mapping[str, Any]) -> str:
@@ -89,10 +88,7 @@ def provenance_of(manifest: Mapping[str, Any], notebook: str) -> dict[str, Any]:
 
 
 def inputs_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the inputs with shortened hashes: each file up to a number of files, and one hash of all.
-
-    The folder they share is left out, so that it may move together with the report's parameters.
-    """
+    """Return shortened hashes of the inputs (the folder they share is left out, so that it may move), and one hash of all."""
     listed = [(str(one["path"]), str(one["sha256"] or "")) for one in manifest["inputs"]]
     folder = common_folder(path for path, _ in listed)
     files = sorted((path.removeprefix(folder), digest) for path, digest in listed)

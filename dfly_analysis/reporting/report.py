@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from dfly_analysis.config.helm_values_overlay import Overlay
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import require_extra
-from dfly_analysis.estimates import Interval, NotFitted
+from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import join, message
 from dfly_analysis.recommendation.alerts import Alerts
@@ -19,19 +19,10 @@ from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, pr
 from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, plots, size_explorer, statements, time_views, views
+from dfly_analysis.reporting import json as shapes
 from dfly_analysis.reporting.components import Listing, TableView, View
 from dfly_analysis.reporting.consistency import Contradiction, reconcile
 from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn
-from dfly_analysis.reporting.json import (
-    SCHEMA_VERSION,
-    coverage_json,
-    diagnose_json,
-    fit_json,
-    inputs_json,
-    plain_json,
-    recommend_json,
-    settings_json,
-)
 from dfly_analysis.reporting.provenance import listing_of, manifest_with, provenance_of, write_listed
 from dfly_analysis.reporting.statements import Statement
 from dfly_analysis.reporting.summary import give_verdict
@@ -240,46 +231,40 @@ class Report:
     def explore(self, *, interactive: bool = True) -> Any:
         """Return sliders over size, timeout and pieces in flight, where ipywidgets is installed, or a table of many."""
 
-        def answer(sizes: list[str], timeouts: list[str], slots: list[int]) -> TableView:
-            return replace(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, sizes, timeouts, slots), lang=self.lang)  # fmt: skip
+        def answer(*tried: Any) -> TableView:
+            return replace(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, tried), lang=self.lang)
 
         return size_explorer.explore(answer, interactive=interactive)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""
         verdict = self.verdict
-        prediction = {name: vars(value) if isinstance(value, Interval) else value for name, value in vars(self.prediction).items()}  # fmt: skip
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "parameters": plain_json(self.parameters),
-            "verdict": {"headline": str(verdict.headline), "tasks": verdict.n_tasks, "failed": verdict.n_failed},
-            "inputs": inputs_json(self.dataset),
-            "diagnose": diagnose_json(self.dataset, self.findings),
-            "fit": fit_json(self.fits),
-            "recommend": recommend_json(self.advice),
-            "prediction": plain_json(prediction),
-            "whatif": whatif_json(self.whatif),
-            "statements": plain_json(self.statements),
-            "contradictions": plain_json(self.contradictions),
-            "settings": settings_json(self.dataset),
-            "data_quality": {
-                "coverage": coverage_json(self.dataset.coverage),
-                "notices": list(self.dataset.notices),
-                "lacks": list(self.dataset.missing_inputs),
-                "problems": list(self.dataset.problems),
-            },
-        }
+        of = self.dataset
+        quality = {"notices": of.notices, "lacks": of.missing_inputs, "problems": of.problems}
+        return shapes.versioned(
+            {
+                "parameters": self.parameters,
+                "verdict": {"headline": str(verdict.headline), "tasks": verdict.n_tasks, "failed": verdict.n_failed},
+                "inputs": shapes.inputs_json(of),
+                "diagnose": shapes.diagnose_json(of, self.findings),
+                "fit": shapes.fit_json(self.fits),
+                "recommend": shapes.recommend_json(self.advice),
+                "prediction": vars(self.prediction),
+                "whatif": whatif_json(self.whatif),
+                "statements": self.statements,
+                "contradictions": self.contradictions,
+                "settings": shapes.settings_json(of),
+                "data_quality": {"coverage": shapes.coverage_json(of.coverage), **quality},
+            }
+        )
 
     def manifest(self) -> dict[str, Any]:
         """Return what the report was made of, and the numbers that have to come out again."""
         shown = self.verdict
-        verdict = {
-            "tasks": shown.n_tasks,
-            "failed": shown.n_failed,
-            "primary_cause": self.findings.primary_cause,
-            "causes": {share.cause: share.tasks for share in self.findings.causes if share.tasks},
-            "settings": {f"{item.role} {item.key}": item.proposed for item in self.advice.recommendations},
-        }
+        settings = {f"{item.role} {item.key}": item.proposed for item in self.advice.recommendations}
+        causes = {share.cause: share.tasks for share in self.findings.causes if share.tasks}
+        counts = {"tasks": shown.n_tasks, "failed": shown.n_failed, "primary_cause": self.findings.primary_cause}
+        verdict = {**counts, "causes": causes, "settings": settings}
         return manifest_with([self.dataset], self.parameters, [self.parameters.get("values")], verdict)
 
     def save(self, directory: str | os.PathLike[str], *, html: bool = True) -> Listing:

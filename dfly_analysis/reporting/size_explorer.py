@@ -1,6 +1,6 @@
 """What layers of other sizes need: timeouts by size, and failure rates to explore."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -33,30 +33,21 @@ def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], 
             return TableView(headings, (), empty=predicted.reason)
         context, _ = make_context(dataset, findings, fits, size=size, target_failure_rate=target)
         need = context.needs.get(_PIECE)
-        rows.append(
-            (
-                figure(predicted.size_bytes, "bytes"),
-                f"{predicted.n_pieces:,}",
-                figure(predicted.piece_bytes, "bytes"),
-                interval_text(need.needed, "s") if need is not None and need.needed else NOTHING,
-                interval_text(predicted.now, "share") if predicted.now else NOTHING,
-            )
-        )
+        needed = interval_text(need.needed, "s") if need is not None and need.needed else NOTHING
+        failing = interval_text(predicted.now, "share") if predicted.now else NOTHING
+        layer, piece = figure(predicted.size_bytes, "bytes"), figure(predicted.piece_bytes, "bytes")
+        rows.append((layer, f"{predicted.n_pieces:,}", piece, needed, failing))
     notes = (message("With the required timeout, at most {target} of the layers time out.", target=figure(target, "share")),)  # fmt: skip
     return TableView(headings, tuple(rows), notes=notes)
 
 
 def failure_rates_of(
-    dataset: Dataset,
-    fits: Mapping[str, Any],
-    advice: Advice,
-    sizes: Sequence[str],
-    timeouts: Sequence[str],
-    concurrencies: Sequence[int],
+    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, tried: tuple[list[str], list[str], list[int]]
 ) -> TableView:
     """Show failure rate and demanded bandwidth for each combination of size, timeout and pieces in flight."""
     headings = Heading.row("Layer size", "Piece timeout", "Concurrent pieces", "Failure rate of a layer", "Required bandwidth", numbers=range(5))  # fmt: skip
     rows = []
+    sizes, timeouts, concurrencies = tried
     for size in sizes:
         predicted = predict(dataset, fits, replace(advice, size_bytes=parse_size(size)))
         if isinstance(predicted, NoPrediction):

@@ -43,19 +43,17 @@ def _frame(values: Iterable[Any], without: tuple[str, ...] = ()) -> pd.DataFrame
 
 
 def _cell(value: Any) -> Any:
-    return (
-        value if value is None or isinstance(value, bool | int | float | str) or hasattr(value, "dtype") else str(value)
-    )
+    is_plain = value is None or isinstance(value, bool | int | float | str) or hasattr(value, "dtype")
+    return value if is_plain else str(value)
 
 
 def _parameters(fits: Mapping[str, Any]) -> pd.DataFrame:
     import pandas as pd
 
     columns = ("fit", "distribution", "n", "n_censored", "parameter", "value", "low", "high", "unit")
+    params = ((name, fit, one) for name, fit in fits.items() if fit for one in fit.params)
     rows = [
         (name, fit.model, fit.n, fit.n_censored, one.name, one.value, one.low, one.high, one.unit)
-        for name, fit in fits.items()
-        if fit
-        for one in fit.params
+        for name, fit, one in params
     ]
     return pd.DataFrame(rows, columns=columns)

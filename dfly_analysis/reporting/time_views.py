@@ -9,6 +9,7 @@ from dfly_analysis.messages import message, plural
 from dfly_analysis.quantities import NOTHING
 from dfly_analysis.reporting.components import DetailsView, Heading, MultiInputView, TableView
 from dfly_analysis.reporting.labels import ROLES, text_of
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_share
 
 MAX_TASKS = 20
@@ -31,20 +32,13 @@ def time_of(dataset: Dataset) -> MultiInputView:
     with dataset.engine.lock:
         ensure_task_time(dataset)
         by_component, slowest = dataset.rows(_ALL), dataset.rows(_SLOWEST)
-        ((taken, waits_s),) = dataset.rows("""
-            SELECT count(*), median(wait_s) FROM (
-                SELECT (epoch_ns(min(tasks.started)) - epoch_ns(any_value(jobs.created))) / 1e9 AS wait_s FROM jobs JOIN tasks USING (job_id) GROUP BY job_id
-            ) WHERE wait_s >= 0
-        """)
+        ((taken, waits_s),) = dataset.rows(sql("reporting", "time_to_first_layer"))
     headings = Heading.row(
         "Component", "Task", "Duration", "Scheduler", "From the registry", "From parents", "Waiting for parents", "Thrown away", "Waiting for slots or idle", "Writing", "Not logged",
         numbers=range(2, 11),
     )  # fmt: skip
-    waited = message(
-        "A job waited {wait} (median of {n:,}) until its first layer was started.",
-        wait=format_duration(waits_s or 0.0),
-        n=taken,
-    )
+    wait = format_duration(waits_s or 0.0)
+    waited = message("A job waited {wait} (median of {n:,}) until its first layer was started.", wait=wait, n=taken)
     whole = TableView(
         headings, _cells(by_component), notes=(waited,) if taken else (), empty=message("No task is logged with its start and end.")
     )  # fmt: skip

@@ -143,15 +143,26 @@ def changes_text(found: WhatIf) -> str:
     return join(parts, "; ") if parts else message("nothing is changed")
 
 
+_OF_ATTEMPTS = (message("failure rate of an attempt at a piece"), "attempt_failure_rate", "share")
+_OF_LAYERS = (message("failure rate of a layer"), "failure_rate", "share")
+_LAYER = (
+    _OF_LAYERS,
+    _OF_ATTEMPTS,
+    (message("timeout rate of an attempt"), "cut_rate", "share"),
+    (message("duration of a layer"), "layer_time_s", "s"),
+)
+_RUN = (
+    _OF_ATTEMPTS,
+    (message("median duration of a layer"), "layer_time_s", "s"),
+    (message("duration of the run"), "makespan_s", "s"),
+)
+"""Quantities that are predicted, each with its field and unit."""
+
+
 def layer_rows(found: WhatIf) -> list[tuple[str, str, str]]:
     """Return what is predicted of a layer: quantity, under the effective settings, under the changed ones."""
-    now, then = found.layer_now, found.layer_then
-    return [
-        (message("failure rate of a layer"), share(now.failure_rate), share(then.failure_rate)),
-        (message("failure rate of an attempt at a piece"), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
-        (message("timeout rate of an attempt"), share(now.cut_rate), share(then.cut_rate)),
-        (message("duration of a layer"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
-    ]  # fmt: skip
+    runs = (found.layer_now, found.layer_then)
+    return [(title, *(interval_text(getattr(one, name), unit) for one in runs)) for title, name, unit in _LAYER]
 
 
 def run_rows(found: WhatIf) -> list[Row]:
@@ -161,25 +172,13 @@ def run_rows(found: WhatIf) -> list[Row]:
         return []
     failed = message("{failed} of {n}", failed=observed.failed, n=observed.n_layers)
     # Where layers failed in another way than by a piece, the simulation does not cover how many fail.
-    failures = (
-        []
-        if observed.left_out
-        else [
-            (message("failed layers"), failed, _count(now.failed), _count(then.failed)),
-            (
-                message("failure rate of a layer"),
-                share(observed.failure_rate),
-                share(now.failure_rate),
-                share(then.failure_rate),
-            ),
-        ]
-    )
-    return [
-        *failures,
-        (message("failure rate of an attempt at a piece"), share(observed.attempt_failure_rate), share(now.attempt_failure_rate), share(then.attempt_failure_rate)),
-        (message("median duration of a layer"), figure(observed.layer_time_s, "s"), _seconds(now.layer_time_s), _seconds(then.layer_time_s)),
-        (message("duration of the run"), figure(observed.makespan_s, "s"), _seconds(now.makespan_s), _seconds(then.makespan_s)),
-    ]  # fmt: skip
+    covered = not observed.left_out
+    rows = [(message("failed layers"), failed, _count(now.failed), _count(then.failed))] if covered else []
+    for title, name, unit in (*((_OF_LAYERS,) if covered else ()), *_RUN):
+        value = getattr(observed, name)
+        seen = interval_text(value, unit) if isinstance(value, Interval) else figure(value, unit)
+        rows.append((title, seen, *(interval_text(getattr(one, name), unit) for one in (now, then))))
+    return rows
 
 
 def agreement_text(found: WhatIf) -> str:

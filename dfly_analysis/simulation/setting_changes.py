@@ -143,11 +143,8 @@ def settings_in_force(settings: Settings, role: str) -> SimulatedSettings:
     """Return what a role's hosts, or most of them, set."""
     found: dict[str, Any] = {}
     for key, (kind, name) in _KNOWN.items():
-        one = (
-            settings.pieces_in_flight(role, origin=_ORIGINS[role])
-            if key in CONCURRENCY_KEYS
-            else settings.get(key, role)
-        )
+        in_flight = key in CONCURRENCY_KEYS
+        one = settings.pieces_in_flight(role, origin=_ORIGINS[role]) if in_flight else settings.get(key, role)
         number = int(one.number) if one.number is not None else None
         values = {DURATION: one.seconds, RATE: one.size_bytes or None, COUNT: number, FLAG: one.value is True}
         found[name] = values[kind]

@@ -70,9 +70,8 @@ def run_batch(
 ) -> tuple[Outcome, ...]:
     """Make reports, and return their outcomes in the order of `specs`; `on_outcome` is called with each as they come.
 
-    Each report gets a folder of its name and at most `timeout_s` seconds; one that fails gets ``error.txt`` in it. Each of the
-    `workers` is a process that is replaced where it dies or is killed for its time. With `resume`, reports of an earlier run with
-    the same parameters are kept.
+    Each gets a folder of its name and at most `timeout_s` seconds; one that fails gets ``error.txt`` in it. Each of the `workers` is a
+    process that is replaced where it dies. With `resume`, reports of an earlier run with the same parameters are kept.
     """
     require_extra("report")
     output_dir.mkdir(parents=True, exist_ok=True)

@@ -38,9 +38,8 @@ class RunSpec:
 def read_matrix(path: Path) -> tuple[RunSpec, ...]:
     """Read the file of a batch; raises DflyError with file, place and what to write.
 
-    The YAML has ``reports``, a list of mappings of the notebook's parameters, each with a ``name``; or ``matrix``, a mapping
-    of parameters to lists, of which every combination is made; ``defaults`` for all of them; and ``notebook``, if it is not
-    ``tuning_report``. Paths are relative to the folder of the file.
+    The YAML has ``reports``, a list of mappings of the notebook's parameters, each with a ``name``; or ``matrix``, a mapping of parameters
+    to lists, of which every combination is made; ``defaults`` for all; and ``notebook``. Paths are relative to the folder of the file.
     """
     content = _content(path)
     unknown = [str(key) for key in content if key not in _KEYS]

@@ -20,11 +20,7 @@ class CellProcessDiedError(Exception):
 
 
 class CellProcess:
-    """Runs cells one after another in IPython's shell, in a process of its own; a context that ends it.
-
-    A process serves any number of notebooks and is started again where it has died. With `import_ahead` it imports at its
-    start what the package's own notebooks need.
-    """
+    """Runs cells one after another in IPython's shell, in a process of its own that is started again where it has died; a context that ends it."""
 
     def __init__(self, *, import_ahead: bool = True) -> None:
         self._arguments = ("--import-ahead",) if import_ahead else ()
@@ -52,10 +48,9 @@ class CellProcess:
         self._first = True
 
     def run(self, source: str, timeout_s: float) -> list[dict[str, Any]]:
-        """Run a cell and return its outputs as a notebook stores them; an error is the last.
+        """Run a cell and return its outputs as a notebook stores them, an error last.
 
-        Raises TimeoutError where the cell takes longer than `timeout_s` seconds (the process is killed), and
-        CellProcessDiedError where the process ended by itself.
+        A TimeoutError where it takes longer than `timeout_s` seconds (the process is killed), a CellProcessDiedError where the process ended.
         """
         process = self.start()
         assert process.stdin is not None

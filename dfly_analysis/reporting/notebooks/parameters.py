@@ -62,11 +62,7 @@ def read_parameters(path: Path) -> dict[str, Parameter]:
 
 
 def check_parameters(path: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given, in the types the notebook will see.
-
-    Raises NotebookError where a name is unknown (similar ones are offered), a value has another type, or holds a secret,
-    because the notebook stores its parameters in clear.
-    """
+    """Return what is given, in the types the notebook will see; a NotebookError for an unknown name, another type, or a secret."""
     known = read_parameters(path)
     for name, value in given.items():
         if name not in known:

@@ -17,8 +17,6 @@ def rerun_report(
     """Make a report again from its ``report.html``, and return the new page and what differs between the verdicts.
 
     A page may come from anybody: only packaged notebooks run, and its Prometheus server is asked only where the caller names it.
-    The new files appear in the folder once they are complete. Raises SourceError where the page carries no parameters, or an
-    input has changed or is missing, and NotebookError where the run fails.
     """
     record = read_provenance(page)
     parameters = dict(record["parameters"])

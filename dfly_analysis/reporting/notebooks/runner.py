@@ -33,14 +33,10 @@ def run_notebook(
 ) -> Path:
     """Run a packaged notebook by its name, or any by its path, and return the path of the page that it writes.
 
-    The folder gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves. `parameters`
-    are for its parameters cell; ``output_dir`` is added where the notebook takes it. The time limits, in seconds, are for the
-    whole run and for each cell. `progress` is called before each cell with its number, how many there are, and the heading above
-    it; `before` while the process that will run the cells starts: what it raises ends the run before anything is written.
-    A `process` that is given stays open.
-
-    Raises NotebookError where a parameter cannot be used or a cell fails (with the exit code of the input's error, where one
-    caused it), RunTimeoutError where the run or a cell takes too long, StoreError where the folder cannot be written.
+    The folder gets ``executed.ipynb`` (also where a cell fails), ``report.html``, and what the notebook itself saves. `parameters` are
+    for its parameters cell; ``output_dir`` is added where the notebook takes it. The time limits are for the whole run and for each cell.
+    `progress` is called before each cell with its number, how many there are, and the heading above it; `before` while the process that
+    will run the cells starts: what it raises ends the run before anything is written. A `process` that is given stays open.
     """
     require_extra("report")
     started, folder = time.monotonic(), Path(output_dir)
