@@ -28,13 +28,7 @@ TASK_DURATION_METRIC = "dragonfly_client_download_task_duration_milliseconds"
 
 # A number takes a tenth of the memory of a task id of 64 digits.
 _TASK = "CASE WHEN task_id IS NOT NULL THEN (hash(task_id) >> 1)::BIGINT END AS task_id"
-PIECES_SQL = f"""
-    SELECT origin, role, size_bytes::DOUBLE AS size_bytes, duration_s, outcome, timeout_s, NULL::DOUBLE AS upper_s,
-        1.0::DOUBLE AS weight, {_TASK}, host, started,
-        successes_not_logged AND NOT EXISTS (
-            FROM runs WHERE runs.host = pieces.host AND metric = '{PIECE_DURATION_METRIC}' AND label LIKE '%BACK_TO_SOURCE%'
-        ) AS successes_not_logged
-    FROM pieces"""  # noqa: S608 - the module's own text, as below
+PIECES_SQL = sql("models", "piece_attempts", TASK=_TASK, METRIC=PIECE_DURATION_METRIC)
 TASKS_SQL = sql("models", "task_attempts", TASK=_TASK, METRIC=TASK_DURATION_METRIC)
 
 
@@ -69,21 +63,9 @@ def load_attempts(dataset: Dataset, source: str) -> WeightedAttempts:
     )
     if count <= MAX_EXACT_ROWS:
         return WeightedAttempts(dataset.sql(source), None)
-    # Attempts that a fit leaves out share a bin. Lengths of whole pieces are few; a last piece may have any.
-    keyed = f"""
-        SELECT *, CASE WHEN duration_s > 0 AND isfinite(duration_s) THEN ln(duration_s) END AS log_duration,
-            CASE WHEN size_bytes > 0 AND isfinite(size_bytes) THEN ln(size_bytes) END AS log_size,
-            hash(origin, role, outcome, timeout_s, upper_s, successes_not_logged, duration_s > timeout_s, size_bytes % {PIECE_STEP_BYTES} = 0,
-                CASE WHEN size_bytes % {PIECE_STEP_BYTES} = 0 THEN size_bytes ELSE floor(log_size / {_SIZE_BIN_LOG}) END,
-                floor(log_duration / {_BIN_LOG})) AS bin
-        FROM ({source})"""  # noqa: S608
-    frame = dataset.sql(f"""
-        SELECT bin, any_value(origin) AS origin, any_value(role) AS role, any_value(outcome) AS outcome,
-            any_value(timeout_s) AS timeout_s, any_value(upper_s) AS upper_s,
-            any_value(successes_not_logged) AS successes_not_logged,
-            CASE WHEN min(size_bytes) = max(size_bytes) THEN min(size_bytes) ELSE exp(avg(log_size)) END AS size_bytes,
-            coalesce(exp(avg(log_duration)), min(duration_s)) AS duration_s, sum(weight) AS weight, min(started) AS started, max(started) AS last_started
-        FROM ({keyed}) GROUP BY bin ORDER BY bin""")  # noqa: S608
+    widths = {"BIN_LOG": _BIN_LOG, "SIZE_BIN_LOG": _SIZE_BIN_LOG, "PIECE_STEP_BYTES": PIECE_STEP_BYTES}
+    keyed = sql("models", "keyed_attempts", SOURCE=source, **widths)
+    frame = dataset.sql(sql("models", "binned_attempts", KEYED=keyed))
     bins = frame.pop("bin").to_numpy()
     clusters = {
         name: _clusters(dataset, keyed, name, bins, -(-n // _MAX_CLUSTERS) or 1)

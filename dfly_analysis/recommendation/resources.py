@@ -17,6 +17,7 @@ from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES, round_gib
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.preheat_plan import MAX_PARALLEL
 from dfly_analysis.recommendation.recommendations import Confidence, Estimate, Item, NoRecommendation, Recommendation
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 MEMORY, REQUEST, CPU = "resources.limits.memory", "resources.requests.memory", "resources.limits.cpu"
@@ -271,13 +272,7 @@ def _estimates(given: _Evidence) -> Iterator[Estimate]:
 
 def _cores(context: Context, role: str) -> Iterator[Estimate]:
     """Yield the CPU that the fastest host takes, from the CPU seconds for each byte; they are whole seconds."""
-    query = """
-        WITH own AS (FROM runs WHERE tool = 'prometheus' AND role = ? AND host IS NOT NULL),
-            processes AS (SELECT host, started, n FROM own WHERE kind = 'gauge' AND metric = ? AND n IS NOT NULL)
-        SELECT (SELECT sum(n) FROM processes), sum(coalesce(bytes_from_source, 0) + coalesce(bytes_from_parent, 0))
-        FROM own WHERE kind = 'counter'
-            AND EXISTS (FROM processes p WHERE p.host = own.host AND p.started IS NOT DISTINCT FROM own.started)"""
-    seconds, fetched = context.one(query, [role, _CPU_SECONDS])
+    seconds, fetched = context.one(sql("recommendation", "cpu_seconds"), [role, _CPU_SECONDS])
     capacity = context.capacity
     if not seconds or not fetched or seconds < _MIN_CPU_S or not isinstance(capacity, CapacityFit):
         return

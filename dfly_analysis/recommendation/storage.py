@@ -15,6 +15,7 @@ from dfly_analysis.recommendation import recommendations
 from dfly_analysis.recommendation.context import CLIENT_ROLES, TITLES, round_gib
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.recommendations import Estimate, Item, NoRecommendation, Recommendation, contradiction
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_rate, format_size, size_setting
 
 VOLUME = "persistence.size"
@@ -88,12 +89,8 @@ def _disk_text(disk: _Disk) -> Message:
 
 def _demand(context: Context, role: str) -> _Demand:
     """Return what the volume of a role has to hold: each requested blob of its hosts once, and the requested layer."""
-    query = """
-        WITH blobs AS (SELECT host, task_id, max(size_bytes) AS size_bytes FROM tasks WHERE role = ? GROUP BY host, task_id)
-        SELECT max(size_bytes), (SELECT max(total) FROM (SELECT sum(size_bytes) AS total FROM blobs WHERE host IS NOT NULL GROUP BY host)),
-            sum(size_bytes) FILTER (is_first), sum(size_bytes::DOUBLE ** 2) FILTER (is_first), count(DISTINCT host)
-        FROM (SELECT *, row_number() OVER (PARTITION BY task_id ORDER BY size_bytes DESC) = 1 AS is_first FROM blobs)"""
-    largest, busiest, together, squares, hosts = (int(size or 0) for size in context.one(query, [role]))
+    found = context.one(sql("recommendation", "volume_demand"), [role])
+    largest, busiest, together, squares, hosts = (int(size or 0) for size in found)
     largest = max(context.size_bytes, largest)
     kept = max(busiest, largest)
     unevenly = max(kept, _fullest(together, squares, hosts))

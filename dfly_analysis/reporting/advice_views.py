@@ -19,6 +19,7 @@ from dfly_analysis.recommendation.recommendations import Advice, Recommendation
 from dfly_analysis.recommendation.stress_plan import StressPlan, plan_stress, repeats_for
 from dfly_analysis.reporting.components import DetailsView, Heading, MultiInputView, TableView, View
 from dfly_analysis.reporting.labels import BASES, CONFIDENCES, ROLES, TOPICS
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import parse_duration, size_class
 
 MAX_LAYERS = 8
@@ -96,21 +97,8 @@ def monitoring_of(alerts: Alerts | None) -> MultiInputView:
 
 def observed_image(dataset: Dataset) -> Manifest | None:
     """Return the (at most `MAX_LAYERS` largest) layers of the largest preheat job, or of the image most was fetched of; None without any."""
-    layers = dataset.rows(
-        f"""
-        WITH blob AS (
-            SELECT coalesce(job_id, nullif(regexp_extract(url, '{_BLOB}', 1), '')) AS image,
-                nullif(regexp_extract(url, '{_BLOB}', 2), '') AS digest,
-                arg_min(size_bytes, coalesce(nanoseconds(started), 0)) AS size_bytes, min(started) AS started
-            FROM tasks WHERE url IS NOT NULL AND size_bytes >= {MIN_LAYER_BYTES}
-            GROUP BY ALL HAVING image IS NOT NULL AND digest IS NOT NULL
-        ), largest AS (
-            SELECT * FROM blob WHERE image = (SELECT image FROM blob GROUP BY 1 ORDER BY sum(size_bytes) DESC, 1 LIMIT 1)
-            ORDER BY size_bytes DESC, started LIMIT {MAX_LAYERS}
-        )
-        SELECT digest, size_bytes FROM largest ORDER BY started NULLS LAST, digest
-        """
-    )
+    query = sql("reporting", "observed_image", BLOB=_BLOB, MIN_LAYER_BYTES=MIN_LAYER_BYTES, MAX_LAYERS=MAX_LAYERS)
+    layers = dataset.rows(query)
     return Manifest("the run", tuple(Layer(digest, int(size)) for digest, size in layers)) if layers else None
 
 

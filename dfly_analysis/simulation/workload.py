@@ -58,20 +58,7 @@ def read_workload(dataset: Dataset, role: str, *, one_link: bool, tied: bool = F
     every = max(1, int(np.ceil(pieces / _MAX_PIECES)))
     # A period from the middle of the run by its bytes, or one of so many layers of each size: images repeat their sizes.
     chosen = "abs(done - 0.5 * total) <= 0.5 * total / $2" if tied else "(by_size - 1) % $2 = $2 // 2"
-    query = f"""
-        {_LOADS}, waits AS (
-            SELECT *, row_number() OVER (ORDER BY start_s, host) > 1 AND load = (SELECT max(load) FROM loads)
-                AND coalesce(start_s - last_end_s < {_SOON_S}, false) AS waited
-            FROM fetches JOIN loads ON start_s = at_s
-        ), layers AS (
-            SELECT size_bytes, piece_bytes, dense_rank() OVER (ORDER BY host) - 1 AS link, start_s, host, waited,
-                max(start_s) FILTER (NOT waited) OVER (ORDER BY start_s, host ROWS UNBOUNDED PRECEDING) AS arrival_s,
-                sum(size_bytes) OVER (ORDER BY start_s, host ROWS UNBOUNDED PRECEDING) - 0.5 * size_bytes AS done,
-                sum(size_bytes) OVER () AS total, row_number() OVER (ORDER BY size_bytes, start_s, host) AS by_size
-            FROM waits
-        )
-        SELECT size_bytes, piece_bytes, link, arrival_s, (SELECT max(load) FROM loads), (SELECT bool_or(waited) FROM layers)
-        FROM layers WHERE {chosen} ORDER BY start_s, host"""  # noqa: S608 - constants
+    query = _LOADS + sql("simulation", "workload", SOON_S=_SOON_S, CHOSEN=chosen)
     rows = _rows(dataset, query, role, every)
     size, piece, host, arrival, (lanes, *_), (waited, *_) = zip(*rows, strict=True)
     lanes = int(lanes) * (1 if waited else _UNLIMITED)  # where none had to wait, what ran at a time is no limit
@@ -107,12 +94,7 @@ def _rows(dataset: Dataset, query: str, *parameters: str | int) -> list[tuple[An
 
 
 def _observed(dataset: Dataset, role: str) -> Observed | None:
-    query = """
-        SELECT count(*) FILTER (modelled), count(*) FILTER (modelled AND outcome != 'ok'),
-            median((nanoseconds(ended) - nanoseconds(started)) / 1e9) FILTER (modelled),
-            (max(nanoseconds(ended)) FILTER (modelled) - min(nanoseconds(started)) FILTER (modelled)) / 1e9
-        FROM first_fetches"""
-    n, failed, layer_time_s, makespan_s = _rows(dataset, query, role)[0]
+    n, failed, layer_time_s, makespan_s = _rows(dataset, sql("simulation", "observed_fetches"), role)[0]
     if not n:
         return None
     attempts = """
