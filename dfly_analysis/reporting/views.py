@@ -13,19 +13,9 @@ from dfly_analysis.estimates import NotFitted
 from dfly_analysis.findings import CauseProportion, Diagnosis, Finding
 from dfly_analysis.messages import join, message, plural, replace_in
 from dfly_analysis.quantities import NOTHING, figure, range_text
+from dfly_analysis.reporting import labels
 from dfly_analysis.reporting.components import DetailsView, Heading, Listing, MultiInputView, TableView, View
-from dfly_analysis.reporting.labels import (
-    CAUSES,
-    FITS,
-    LAYERS,
-    ROLES,
-    TASK_OUTCOMES,
-    common_folder,
-    moment,
-    parameter_text,
-    remark,
-    text_of,
-)
+from dfly_analysis.reporting.labels import common_folder, moment, parameter_text, remark, text_of
 
 MAX_ROWS = 100
 MAX_FAILED = 50
@@ -77,7 +67,7 @@ def fits_of(fits: Mapping[str, Any]) -> MultiInputView:
     """Show every fit with its distribution, parameters and goodness of fit, and what could not be fitted."""
     tables = [_fit_table(name, fit) for name, fit in fits.items() if fit]
     missing = tuple(
-        message("{name}: {reason}. To get this fit, collect {collect}.", name=FITS.get(name, name), reason=fit.reason, collect=fit.collect)
+        message("{name}: {reason}. To get this fit, collect {collect}.", name=labels.FITS.get(name, name), reason=fit.reason, collect=fit.collect)
         for name, fit in fits.items()
         if isinstance(fit, NotFitted)
     )  # fmt: skip
@@ -98,7 +88,7 @@ def _fit_table(name: str, fit: Any) -> TableView:
         notes.append(message("These are the clients' times. They include reading and writing on the host, which the timeout also covers."))  # fmt: skip
     notes += getattr(fit, "notes", ())
     headings = Heading.row("Parameter", "Estimate", "95 % interval", "Unit", numbers=(1, 2))
-    caption = message("{title} ({name})", title=FITS[name], name=name) if name in FITS else name
+    caption = message("{title} ({name})", title=labels.FITS[name], name=name) if name in labels.FITS else name
     empty = message("This fit has no parameters, only counts.")
     return TableView(headings, tuple(rows), caption=caption, notes=tuple(notes), empty=empty)
 
@@ -112,12 +102,14 @@ def settings_of(dataset: Dataset) -> TableView:
         if record.value is None:
             continue
         below = reversed(settings.chain(record.key, record.role, record.host)[:-1])
-        overridden = [message("{layer}: {value}", layer=LAYERS[layer.layer], value=text_of(layer.value)) for layer in below]  # fmt: skip
-        role = ROLES.get(str(record.role), str(record.role))
+        overridden = [message("{layer}: {value}", layer=labels.LAYERS[layer.layer], value=text_of(layer.value)) for layer in below]  # fmt: skip
+        role = labels.ROLES.get(str(record.role), str(record.role))
         who = message("{role} {host}", role=role, host=record.host) if record.host else role
         source = replace_in(record.source, folder, "") if folder and folder in record.source else record.source
-        rows.append((who, str(record.key), text_of(record.value), LAYERS[record.layer], join(overridden, ", "), source))
-    versions = join([message("{role} {version}", role=ROLES[role], version=as_known("client" if role in CLIENT_ROLES else "server", text)) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
+        rows.append(
+            (who, str(record.key), text_of(record.value), labels.LAYERS[record.layer], join(overridden, ", "), source)
+        )
+    versions = join([message("{role} {version}", role=labels.ROLES[role], version=as_known("client" if role in CLIENT_ROLES else "server", text)) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
     unknown = message("No version is known. Name the versions to see the defaults of the binaries.")
     notes = [message("Versions: {versions}.", versions=versions) if versions else unknown]
     notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
@@ -169,8 +161,8 @@ def failed_tasks_of(dataset: Dataset) -> TableView:
     )
     rows = tuple(
         (
-            moment(ended), text_of(host), ROLES.get(str(role), text_of(role)), figure(size, "bytes"), figure(duration_s, "s"),
-            TASK_OUTCOMES.get(str(outcome), str(outcome)), CAUSES.get(str(cause), NOTHING), text_of(errors), text_of(task_id)[:12],
+            moment(ended), text_of(host), labels.ROLES.get(str(role), text_of(role)), figure(size, "bytes"), figure(duration_s, "s"),
+            labels.TASK_OUTCOMES.get(str(outcome), str(outcome)), labels.CAUSES.get(str(cause), NOTHING), text_of(errors), text_of(task_id)[:12],
         )
         for ended, host, role, size, duration_s, outcome, cause, errors, task_id in failed
     )  # fmt: skip

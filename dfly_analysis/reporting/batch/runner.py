@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Generic, Literal, TypeVar
+from typing import Literal
 
 from dfly_analysis.errors import DflyError, require_extra
 from dfly_analysis.options import ANSWER_ONLY
@@ -17,7 +17,6 @@ from dfly_analysis.reporting.provenance import write_whole
 
 STATE = "batch.json"
 ERROR = "error.txt"
-W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,18 @@ class Outcome:
     exit_code: int = 0
 
 
-class Queue(Generic[W]):
+class Queue:
     """Reports that wait for workers; a worker makes those of one input one after another."""
 
     def __init__(self, specs: Sequence[RunSpec]) -> None:
         self._waiting = [(_input_of(spec), spec) for spec in specs]
-        self._last: dict[W, str] = {}
+        self._last: dict[Hashable, str] = {}
 
     def __bool__(self) -> bool:
         """Return whether a report waits."""
         return bool(self._waiting)
 
-    def next(self, worker: W) -> RunSpec:
+    def next(self, worker: Hashable) -> RunSpec:
         """Take a report of the input the worker read last, else of one that no other has read last, else any."""
         own, others = self._last.get(worker), set(self._last.values())
         inputs = [name for name, _ in self._waiting]
@@ -106,7 +105,7 @@ def _write_state(output_dir: Path, outcomes: dict[str, Outcome]) -> None:
 
 
 def _run_all(specs: Sequence[RunSpec], output_dir: Path, workers: int, timeout_s: float) -> Iterator[Outcome]:
-    queue: Queue[CellProcess] = Queue(specs)
+    queue = Queue(specs)
     processes = [CellProcess() for _ in range(workers)]
     idle = list(processes)
     running: dict[Future[Outcome], CellProcess] = {}
