@@ -45,7 +45,7 @@ def _reduce_concurrency(context: Context, reduced: ReducedConcurrency) -> Recomm
     check = message(
         "set it, repeat the preheat, then run `dfly-analysis compare` on both runs: {expected}, and no layer takes longer",
         expected=_EXPECTED[reduced.reason],
-    )  # fmt: skip
+    )
     setting = context.concurrency(reduced.role)
     return Recommendation.of(
         setting, setting.key, _reduction_reasons(context, reduced), proposed=str(reduced.slots), unit="1",
