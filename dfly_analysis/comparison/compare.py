@@ -68,11 +68,10 @@ class Comparison:
 
 
 def compare_datasets(before: Dataset, after: Dataset) -> Comparison:
-    """Return whether a change helped, from two runs loaded separately.
+    """Return whether a change helped, from two runs loaded separately: by tasks, where they are too few by attempts at pieces from the source.
 
-    Tasks decide where they can; where they are too few, attempts at pieces from the source do; where neither is clear, attempts that
-    timed out do, if the others went the same way, and pieces that outlasted the earlier timeout. A difference counts where its 98.3 %
-    interval excludes zero, because three of them are looked at.
+    Where neither is clear, attempts that timed out decide, if the others went the same way, and pieces that outlasted the earlier timeout.
+    A difference counts where its 98.3 % interval excludes zero, because three of them are looked at.
     """
     runs = (before, after)
     counts = {

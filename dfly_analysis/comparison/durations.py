@@ -21,10 +21,9 @@ _SEED = 20261123
 
 @dataclass(frozen=True)
 class TimeEffect:
-    """How the time of pieces of one length from the source changed.
+    """How the time of pieces of one length from the source changed: medians by Kaplan and Meier, seconds, over all attempts.
 
-    Attempts, those that timed out included; medians by Kaplan and Meier, seconds; the ratio is after by before, with a 95 % interval by
-    bootstrap over clusters.
+    The ratio is after by before, with a 95 % interval by bootstrap over clusters.
     """
 
     size_bytes: int

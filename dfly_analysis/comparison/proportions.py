@@ -80,10 +80,9 @@ class Proportion:
 
 
 def effect_of(effect_id: str, before: Proportion, after: Proportion) -> Effect | None:
-    """Compare two shares by Newcombe's interval on effective counts; None where one of the runs has no attempt.
+    """Compare two shares by Newcombe's interval (method 10, Statistics in Medicine 17, 1998); None where one of the runs has no attempt.
 
-    Method 10 of Statistics in Medicine 17 (1998) 873-890, from Wilson's intervals of both shares. Counts are divided by the larger
-    design effect of the two runs: where failures of one come in bursts, so may those of the other.
+    Counts are divided by the larger design effect of the two runs: where failures of one come in bursts, so may those of the other.
     """
     if not before.n or not after.n:
         return None

@@ -54,10 +54,9 @@ class Comparison(NamedTuple):
     """How many other groups there are."""
 
     def stands_out(self) -> bool:
-        """Return whether the group fails clearly more often than the rest.
+        """Return whether the group fails clearly more often than the rest: the 99 % intervals do not overlap, and it does `TIMES` as often.
 
-        The 99 % intervals do not overlap (two equal groups reach that once in several thousand comparisons), and the proportion is
-        at least `TIMES` that of the rest and `MIN_SHARE`: a smaller difference is none to act on.
+        Two equal groups reach that once in several thousand comparisons; a share below `MIN_SHARE` is none to act on.
         """
         if self.own.bad < MIN_FAILURES or self.rest.n <= 0 or self.own.n <= 0:
             return False
@@ -87,10 +86,7 @@ def compare_groups(clusters: Iterable[tuple[str, int, int]]) -> list[Comparison]
 
 
 def overdispersion(groups: Sequence[Any], bad: Sequence[int], n: Sequence[int]) -> float:
-    """Return the variance inflation by failures that come together: Pearson's statistic over its degrees of freedom, at least 1.
-
-    Arguments are the group (a host) of each cluster of attempts that may fail together (a task), its failures and attempts.
-    """
+    """Return the variance inflation of failures that come together: Pearson's statistic over its degrees of freedom, at least 1; a cluster a row."""
     if not len(groups):
         return 1.0
     _, group = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)

@@ -33,8 +33,7 @@ class _Counts(NamedTuple):
 def check_signatures(dataset: Dataset, *, is_fragment: bool = False) -> list[Finding]:
     """Return the verdict on every signature that is a finding; in a fragment every signature that it shows is one.
 
-    ``count`` is failures: lines of one piece within two seconds are one, a task's line counts only if no piece of it does, and
-    what scheduler and manager repeat counts only if no client logs it.
+    Failures count once: lines of one piece within two seconds are one, and repetitions by scheduler and manager count only without a client's.
     """
     _match(dataset, is_fragment=is_fragment)
     rows = dataset.rows(sql("diagnosis", "failure_counts"), (int(FOLD_S * 1e9),))

@@ -44,10 +44,7 @@ class LayerShape:
     def of_client(
         cls, size_bytes: float, slots: float | None, client_version: str | None = None, piece_bytes: float | None = None
     ) -> LayerShape:
-        """Return a layer as a client's release (the newest known where not given) cuts and fetches it.
-
-        Pieces in flight (``slots``) and the length of a piece are the release's own where not given.
-        """
+        """Return a layer as a client's release (the newest known where not given) cuts and fetches it, unless slots or the length of a piece are given."""
         piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
         single = size_bytes <= piece
         passes = piece_rules(client_version).single_passes if single else piece_rules(client_version).passes
@@ -58,11 +55,9 @@ class LayerShape:
 def task_failure_probability(
     piece_failure: float, n_pieces: float, passes: int = 2, *, retry_failure_correlation: float = 0.0
 ) -> float:
-    """Return the probability (0 to 1) that a task fails, from that of one attempt at a piece.
+    """Return the probability (0 to 1) that a task fails, from that of one attempt at a piece: ``1 - (1 - f (c + (1 - c) f)^(passes - 1))^n``.
 
-    A client tries a piece under the scheduler, then once more in one direct pass over what is missing; the task fails where any piece
-    fails in every pass. With independent attempts that is ``1 - (1 - f ** passes) ** n``. Attempts of one task are seldom independent:
-    with the share ``c`` of failures that repeat in the next pass a piece fails all with ``f * (c + (1 - c) * f) ** (passes - 1)``.
+    The task fails where any piece fails in every pass; ``c`` is the share of failures that repeat in the next pass.
     """
     f, c = piece_failure, retry_failure_correlation
     if not (0.0 <= f <= 1.0 and 0.0 <= c <= 1.0 and n_pieces >= 1 and passes >= 1):

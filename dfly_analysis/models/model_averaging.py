@@ -23,10 +23,7 @@ _MIN_WEIGHT = 1e-3
 
 @dataclass(frozen=True)
 class Average:
-    """Models, best first, with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4).
-
-    The answer is the weighted mixture, so that a quantile and a rate always agree; its interval that of draws from every model.
-    """
+    """Models, best first, with their weights (Burnham and Anderson, Model Selection and Multimodel Inference, 2002, ch. 4): a mixture."""
 
     members: tuple[Fitted, ...]
     weights: Array

@@ -65,10 +65,7 @@ class RegistryFit(Fit):
 
 
 def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
-    """Separate the registry's own time from the hosts' in a frame of `PIECES`, given the fit of all attempts at the source.
-
-    None where all periods are alike, since the registry's time is then the clients', and where ``clients`` is no `DurationFit`.
-    """
+    """Separate the registry's own time from the hosts', given the fit of all attempts at the source; None where all periods are alike."""
     found = find_slow_periods(pieces) if isinstance(clients, DurationFit) else None
     if found is None or not isinstance(clients, DurationFit):
         return None

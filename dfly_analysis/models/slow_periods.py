@@ -48,10 +48,7 @@ class SlowPeriods:
 
 
 def find_slow_periods(pieces: pd.DataFrame) -> SlowPeriods | None:
-    """Return the periods in which attempts at the source took longer than in the others.
-
-    None where they do not differ beyond chance, or where the rows have no time or host. The frame is not changed.
-    """
+    """Return the periods in which attempts at the source took longer than in the others; None where they do not differ beyond chance."""
     found = _attempts(pieces)
     if found is None:
         return None

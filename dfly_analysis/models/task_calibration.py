@@ -63,11 +63,10 @@ class Calibration:
 def calibrate(
     duration_fit: DurationFit, tasks: pd.DataFrame, timeout_s: float, client_version: str | None, slots: float | None = None
 ) -> Calibration | None:  # fmt: skip
-    """Compare failures of tasks from the source with those predicted from the duration of their pieces.
+    """Compare failures of tasks from the source with those predicted from the duration of their pieces; None of fewer than five tasks.
 
     ``tasks`` have ``size_bytes``, ``outcome``; optionally ``piece_bytes``, ``role`` (only seed clients' tasks count where there are any)
-    and ``weight``. The client's version (by default the newest known) determines how often a piece is tried, whether its siblings are
-    cancelled, and the pieces in flight where not given. None where fewer than five tasks have a size and an end.
+    and ``weight``. How often a piece is tried, and the pieces in flight where not given, are those of the client's version.
     """
     rows = tasks[tasks["outcome"].isin(["ok", "failed"]) & tasks["size_bytes"].gt(0).fillna(value=False)]
     if "role" in rows.columns and (rows["role"] == _SEED).any():

@@ -77,10 +77,7 @@ class Alerts:
         cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, prediction: Prediction | NoPrediction | None, *, seed: str = SEED,
         client: str = CLIENT,
     ) -> Alerts:  # fmt: skip
-        """Return the rules of one analysis; the timeouts after the recommendations count, since they will be in force.
-
-        `seed` and `client` are label matchers of the targets, by default those of the chart's ServiceMonitors; a DflyError if not valid.
-        """
+        """Return the rules of one analysis under the recommended timeouts; `seed` and `client` are label matchers of the targets, else a DflyError."""
         for matcher in (seed, client):
             if not _MATCHERS.fullmatch(matcher):
                 raise DflyError(f"{matcher!r} is not a label matcher", hint='write it like container="seed-client"')

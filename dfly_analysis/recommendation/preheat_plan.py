@@ -104,10 +104,9 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
 ) -> PreheatPlan:  # fmt: skip
     """Plan a preheat; a DflyError if a digest is not in the manifest, or the manager has no such scope.
 
-    Times come from a run with the same registry and cluster (`dataset`, `fits`), else from `rates`: bytes per second from the
-    ``registry``, from a ``seed`` client to a node, of the ``node``'s own cache, and of ``unpack``. Needed for start-up are layers whose
-    digests begin with one of `first`, or that have an `annotation` other than ``false``. `parallel` is chosen where not given;
-    `target_failure_rate` is that of the whole preheat, 0 to 1.
+    Times come from a run with the same registry and cluster (`dataset`, `fits`), else from `rates` in bytes per second of the ``registry``,
+    from a ``seed`` client to a node, of the ``node``'s own cache, and of ``unpack``. Needed for start-up are layers whose digests begin
+    with one of `first`, or that have an `annotation` other than ``false``. `target_failure_rate` is that of the whole preheat.
     """
     links = transfers.find_links(settings, dataset, fits, dict(rates or {}))
     uncovered = {}

@@ -26,8 +26,7 @@ _TWO_WORDS = re.compile(r"[A-Za-z]{2} [A-Za-z]{2}")
 def templates(lang: str = "en") -> Environment:
     """Return the environment of the report's templates in a language: everything is escaped, a missing name is an error.
 
-    In a template ``_(msgid, **values)`` and ``_(plural(singular, plural, n, **values))`` show a text in the language,
-    ``gettext`` gives it without markup, for attributes; the filter ``sentence`` adds a capital and a full stop.
+    ``_(msgid, **values)`` shows a text, ``gettext`` gives it without markup; the filter ``sentence`` adds a capital and a full stop.
     """
     loader = PackageLoader("dfly_analysis.reporting")
     result = Environment(
@@ -44,10 +43,7 @@ def templates(lang: str = "en") -> Environment:
 
 
 def shown(text: Any, lang: str, *, whole: bool = False) -> Markup:
-    """Return a text in a language as HTML: escaped, with code between backticks, an untranslated sentence marked as English.
-
-    With `whole` it begins with a capital and ends with a full stop.
-    """
+    """Return a text in a language as HTML: escaped, with code between backticks, a sentence (`whole`) without translation marked as English."""
     if isinstance(text, Message) and not text.msgid and not is_translated(text, lang):
         return escape(text.values["separator"]).join(shown(part, lang, whole=whole) for part in text.values["parts"])
     in_english = lang == "en" or (bool(_TWO_WORDS.search(str(text))) and not is_translated(text, lang))
