@@ -95,9 +95,8 @@ class Attempts:
     window: tuple[str, str] | None
     left_out: Mapping[str, int]  # rows not used, by reason
     n_late: int  # those that finished a little after their timeout and are right-censored at it
-    other_weights: tuple[
-        Array, ...
-    ] = ()  # what the weights may be as well, where how many attempts ended in one way is not known
+    other_weights: tuple[Array, ...] = ()
+    """What the weights may be as well, where how many attempts ended in one way is not known."""
 
     @property
     def n(self) -> int:

@@ -21,9 +21,8 @@ class Shape:
     """A parameter of a distribution besides its location."""
 
     name: str
-    prior_mean: (
-        float  # a wide normal prior matters only where the data say nothing, and keeps the curvature finite there
-    )
+    prior_mean: float
+    """A wide normal prior matters only where the data say nothing, and keeps the curvature finite there."""
     prior_sd: float
     scale: str = "plain"  # how it is searched: ``log``, ``logit`` or ``plain``
     unit: str = "1"

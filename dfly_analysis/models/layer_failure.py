@@ -26,9 +26,8 @@ class LayerShape:
     piece_bytes: float
     slots: int  # pieces in flight
     passes: int = 2
-    siblings_cancelled: bool = (
-        True  # whether a round that fails cancels the pieces in flight, which then have one try left
-    )
+    siblings_cancelled: bool = True
+    """Whether a round that fails cancels the pieces in flight, which then have one try left."""
 
     def __post_init__(self) -> None:
         if not (self.size_bytes > 0 and self.piece_bytes > 0 and self.slots >= 1 and self.passes >= 1):

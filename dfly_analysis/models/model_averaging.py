@@ -27,12 +27,10 @@ class Average:
 
     members: tuple[Fitted, ...]
     weights: Array
-    spread_weights: (
-        Array  # of the draws, flatter: a model which fits a little worse still widens what lies beyond the data
-    )
-    alternatives: tuple[
-        Fitted, ...
-    ] = ()  # the best model fitted to what the data may be as well: of the draws, not of the value
+    spread_weights: Array
+    """Of the draws, flatter: a model which fits a little worse still widens what lies beyond the data."""
+    alternatives: tuple[Fitted, ...] = ()
+    """The best model fitted to what the data may be as well: of the draws, not of the value."""
     slower_log: float = 0.0  # by how much the log of each transfer's time is above what was fitted
 
     @property

@@ -51,9 +51,8 @@ class TimeoutRequirement:
     duration_fit: DurationFit | NotFitted | None = None
     needed: Interval | None = None  # seconds; without an upper end where that lies beyond what was seen
     proposed_s: float | None = None
-    limited_by: Literal["", "step", "ceiling"] = (
-        ""  # why the proposal is the next step and not the upper end of what is needed
-    )
+    limited_by: Literal["", "step", "ceiling"] = ""
+    """Why the proposal is the next step and not the upper end of what is needed."""
 
     @property
     def planned_s(self) -> float | None:
@@ -71,9 +70,8 @@ class ReducedConcurrency:
     """How many pieces of a layer may be in flight."""
 
     role: str
-    reason: Literal[
-        "timeout", "resets", "refused"
-    ]  # no sensible timeout suffices for more, resets of long connections, refused requests
+    reason: Literal["timeout", "resets", "refused"]
+    """No sensible timeout suffices for more, resets of long connections, refused requests."""
     seen: int  # the most pieces of one layer in flight in this run
     slots: int
     low: int

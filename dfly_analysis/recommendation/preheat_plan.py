@@ -75,9 +75,8 @@ class PreheatPlan:
     stages: tuple[Stage, ...]
     degrees: tuple[Degree, ...]
     pulls: tuple[Pull, ...]
-    jobs: tuple[
-        Mapping[str, Any], ...
-    ]  # ``stage`` and ``payload`` in order, at last the whole image, which fetches what is missing
+    jobs: tuple[Mapping[str, Any], ...]
+    """``stage`` and ``payload`` in order, at last the whole image, which fetches what is missing."""
     checks: tuple[PlannedCheck, ...]
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]

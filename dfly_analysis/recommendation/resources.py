@@ -58,9 +58,8 @@ class _Evidence:
     killed_at_bytes: int | None
     example: str
     used: tuple[int, str] | None  # the most that a process held when its metrics were read, and its host
-    floor: (
-        tuple[float, int] | None
-    )  # what pieces in flight of `MAX_PARALLEL` layers hold at the least, and pieces of a layer
+    floor: tuple[float, int] | None
+    """What pieces in flight of `MAX_PARALLEL` layers hold at the least, and pieces of a layer."""
     usual_request: int  # by the article for its images, else by the guide
     usual_limit: int
     usual_source: str

@@ -54,12 +54,10 @@ class Assumptions:
     usual_load: float
     contention_exponent: float  # 1 where throughput saturates gradually, large where it saturates abruptly
     class_bytes: Array
-    usual_bps: float = (
-        0.0  # a faster piece loads the link for more than one, a slower one for less; 0 where all load it equally
-    )
-    retry_failure_correlation: Array = field(
-        default_factory=lambda: np.zeros(0)
-    )  # share of failures that repeat in the next pass
+    usual_bps: float = 0.0
+    """A faster piece loads the link for more than one, a slower one for less; 0 where all load it equally."""
+    retry_failure_correlation: Array = field(default_factory=lambda: np.zeros(0))
+    """Share of failures that repeat in the next pass."""
 
 
 @dataclass(frozen=True)

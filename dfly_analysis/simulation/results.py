@@ -25,9 +25,8 @@ class SimulationResult:
     failed: Interval  # layers; this and the times include chance
     layer_time_s: Interval
     makespan_s: Interval
-    variance_shares: Mapping[str, float] = field(
-        default_factory=dict, hash=False
-    )  # of the squared width of `failure_rate`, by axis (``chance``: the copies)
+    variance_shares: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Of the squared width of `failure_rate`, by axis (``chance``: the copies)."""
 
 
 def summarize(outcome: Outcome, variant: Index, uncertainty: UncertaintyVariants) -> SimulationResult:

@@ -27,9 +27,8 @@ Tables = Mapping[tuple[int, float], Array]
 class Source:
     """Where pieces come from, as fitted."""
 
-    duration_models: tuple[
-        DurationFit, DurationFit
-    ]  # of the first pass and of later ones, at `speed` relative to the run
+    duration_models: tuple[DurationFit, DurationFit]
+    """Of the first pass and of later ones, at `speed` relative to the run."""
     sharing: CapacityFit | None = None  # without it pieces do not slow each other
     bandwidth_bps: float | None = None  # replaces the link's fitted one
     speed: float = 1.0
