@@ -150,11 +150,11 @@ def _degrees(plan: PreheatPlan) -> TableView:
         )
         for one in plan.degrees
     )  # fmt: skip
-    notes = message(
+    note = message(
         "The smallest concurrency that is nearly as fast as the fastest is chosen. The last column divides the piece timeout by the time of a piece at an even share of the bandwidth: below 3, slow pieces time out."
     )
     headings = Heading.row("Concurrent layers", "Duration", "A layer fails", "Timeout / time at even share", numbers=range(1, 4))  # fmt: skip
-    return TableView(headings, rows, caption=message("Concurrent layers"), notes=notes)
+    return TableView(headings, rows, caption=message("Concurrent layers"), notes=(note,))
 
 
 def _pulls(plan: PreheatPlan) -> TableView:
