@@ -14,6 +14,7 @@ from dfly_analysis.recommendation.context import CLIENT_ROLES, COLLECTOR, PIECE,
 from dfly_analysis.recommendation.context import RecommendationContext as Context
 from dfly_analysis.recommendation.context import TimeoutRequirement as Requirement
 from dfly_analysis.recommendation.recommendations import Confidence, NoRecommendation, Recommendation, in_force_text
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import duration_setting, format_duration, format_rate, format_share, format_size
 
 TIMEOUT = "timeout_too_short"
@@ -66,10 +67,7 @@ def required_timeouts(context: Context) -> dict[tuple[str, str], Requirement]:
 def _timeout_evidence(context: Context, role: str) -> tuple[int, int, int, float | None, bool]:
     """Return the fields of `Requirement` from `failed_tasks` to `any_timeout`."""
     # Where no table names a timeout, a finding that proves one, or the primary cause, counts for the seed client: it reads large layers.
-    query = """
-        SELECT count(*) FILTER (role = $1), count(*) FILTER (role = $1 AND outcome = 'timeout'),
-            max(timeout_s) FILTER (role = $1 AND outcome = 'timeout'), count(*) FILTER (outcome = 'timeout')
-        FROM pieces"""
+    query = sql("recommendation", "timeouts_of_role")
     attempts, timed_out, timeout_s, timed_out_of_all = context.one(query, [role])
     proven = bool(context.present(*_PROOFS))
     streams_only = not proven and bool(context.present(*_STREAM_FINDINGS))

@@ -120,10 +120,10 @@ def _about_statement(line: str) -> dict[str, str] | None:
     found = next((one for text in messages if text and (one := statement_of(text.strip()))), None)
     if found is None:
         return None
-    says = "no effect on an image preheat"
+    effect = "no effect on an image preheat"
     if found.tells != "nothing":
-        says = "the step that failed; the error in the line says why"
-    return {"id": found.id, "title": found.title, "written by": found.component, "what it says": says}
+        effect = "the step that failed; the error in the line says why"
+    return {"id": found.id, "title": found.title, "written by": found.component, "what it says": effect}
 
 
 def _alternatives(signature_id: str) -> str:

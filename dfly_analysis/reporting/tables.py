@@ -1,18 +1,14 @@
 """The tables of a report as DataFrames."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from dfly_analysis.dataset import Dataset
-    from dfly_analysis.findings import Diagnosis
-    from dfly_analysis.recommendation.recommendations import Advice
+from dfly_analysis.findings import Diagnosis
+from dfly_analysis.recommendation.recommendations import Advice
 
 
 def report_tables(
@@ -36,8 +32,6 @@ def report_tables(
 
 def _frame(values: Iterable[Any], without: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return a row a value, a column a field; fields that are values themselves become text."""
-    import pandas as pd
-
     rows = [{name: _cell(cell) for name, cell in vars(one).items() if name not in without} for one in values]
     return pd.DataFrame(rows)
 
@@ -48,8 +42,6 @@ def _cell(value: Any) -> Any:
 
 
 def _parameters(fits: Mapping[str, Any]) -> pd.DataFrame:
-    import pandas as pd
-
     columns = ("fit", "distribution", "n", "n_censored", "parameter", "value", "low", "high", "unit")
     params = ((name, fit, one) for name, fit in fits.items() if fit for one in fit.params)
     rows = [

@@ -9,23 +9,12 @@ from dfly_analysis.diagnosis.check import load_check
 from dfly_analysis.diagnosis.evidence import format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message, plural
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_time
 
 ABOUT = load_check("inputs_of_different_runs")
 PERIOD_S = 86_400.0
 """Time without a task between two periods of one run."""
-_RELEASES = """
-    SELECT host, list_sort(list(DISTINCT 'v' || release)), run_of(host) AS run FROM (
-        SELECT host, regexp_extract(message, 'git_version: "v?([0-9][^" ]*)"', 1) AS release FROM events WHERE event_id = 'host_announced'
-    ) WHERE release <> '' AND host IS NOT NULL GROUP BY host ORDER BY host
-"""
-_GAPS = f"""
-    SELECT began, until FROM (
-        SELECT began, max(ended) OVER (PARTITION BY run ORDER BY began ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS until FROM (
-            SELECT run_of(host) AS run, nanoseconds(coalesce(started, ended)) AS began, nanoseconds(coalesce(ended, started)) AS ended FROM tasks
-        ) WHERE began IS NOT NULL
-    ) WHERE began - until > {PERIOD_S} * 1e9 ORDER BY began
-"""
 
 
 def check(dataset: Dataset) -> Finding:
@@ -59,7 +48,7 @@ def _runs(dataset: Dataset) -> Iterator[Message]:
 def _releases(dataset: Dataset) -> Iterator[Message]:
     """Yield which clients' releases one run mixes, and where one host ran several."""
     of_run: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for host, releases, run in dataset.rows(_RELEASES):
+    for host, releases, run in dataset.rows(sql("diagnosis", "announced_releases")):
         for release in releases:
             of_run[run][release].append(host)
     for hosts in of_run.values():
@@ -82,7 +71,7 @@ def _configurations(dataset: Dataset) -> Iterator[Message]:
 
 
 def _periods(dataset: Dataset) -> Iterator[Message]:
-    gaps = dataset.rows(_GAPS)
+    gaps = dataset.rows(sql("diagnosis", "pauses", PERIOD_S=PERIOD_S))
     if gaps:
         longest = max(began - until for began, until in gaps) / 1e9
         yield plural("tasks ran in {n} periods, up to {gap} apart; the settings found may be those of the last one only", "tasks ran in {n} periods, up to {gap} apart; the settings found may be those of the last one only", len(gaps) + 1, gap=format_duration(longest))  # fmt: skip

@@ -21,15 +21,10 @@ def check(dataset: Dataset) -> Finding:
         return ABOUT.absent("no task failed") if tasks else ABOUT.unknown("no task is logged")
     if release is None:
         return ABOUT.unknown("the client's release is unknown")
-    matches = [
-        (peer, bug)
-        for peer, text, duration_s in dataset.rows(f"""
-            SELECT peer_id, concat_ws(chr(10), first_error, last_error), duration_s FROM tasks
-            WHERE {FAILED} ORDER BY peer_id
-        """)
-        for bug in load_known_bugs()
-        if bug.affects(release) and _matches(bug, text, duration_s)
-    ]
+    errors = "SELECT peer_id, concat_ws(chr(10), first_error, last_error), duration_s FROM tasks"
+    tasks_failed = dataset.rows(f"{errors} WHERE {FAILED} ORDER BY peer_id")
+    bugs = [bug for bug in load_known_bugs() if bug.affects(release)]
+    matches = [(peer, bug) for peer, *failure in tasks_failed for bug in bugs if _matches(bug, *failure)]
     if not matches and not is_known("client", release):
         return ABOUT.unknown("client {release} is not known to this version of dfly-analysis", release=release)
     if not matches:

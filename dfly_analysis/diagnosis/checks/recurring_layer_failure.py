@@ -8,6 +8,7 @@ from dfly_analysis.diagnosis.preheat_jobs import BLOB
 from dfly_analysis.diagnosis.proportion_tests import Comparison, Proportion
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import message
+from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_size
 
 ABOUT = load_check("layer_recurs")
@@ -16,20 +17,12 @@ _BLOB_LENGTH = 72
 
 
 def check(dataset: Dataset) -> Finding:
-    rows = dataset.rows(f"""
-        SELECT {BLOB} AS blob, count(*) FILTER (outcome <> 'ok') AS bad, count(*),
-            max(size_bytes) FILTER (outcome <> 'ok'), min(nanoseconds(ended)) FILTER (outcome <> 'ok'),
-            max(nanoseconds(ended)) FILTER (outcome <> 'ok')
-        FROM tasks WHERE outcome IN ('ok', 'failed', 'died') AND url IS NOT NULL GROUP BY blob ORDER BY bad DESC, blob
-    """)
+    rows = dataset.rows(sql("diagnosis", "failures_by_blob", BLOB=BLOB))
     if not rows:
         return ABOUT.unknown("no task with a blob and an end is logged")
     whole = Proportion(sum(row[1] for row in rows), sum(row[2] for row in rows))
-    worst = [
-        row
-        for row in rows
-        if row[1] >= MIN_COUNT and Comparison(own := Proportion(*row[1:3]), whole - own).stands_out()
-    ]
+    often = (row for row in rows if row[1] >= MIN_COUNT)
+    worst = [row for row in often if Comparison(own := Proportion(*row[1:3]), whole - own).stands_out()]
     if not worst:
         return ABOUT.absent(
             "no layer fails clearly more often than the others; most failed tasks of one layer: {n:,}", n=rows[0][1]
