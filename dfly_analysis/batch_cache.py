@@ -7,27 +7,23 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class _Last:
-    """The last result, kept only in the package's own processes."""
-
-    enabled = False
-    question: str | None = None
-    result: Any = None
+_LAST: dict[str, Any] = {}
+"""The last result by its question; filled only in the package's own processes, which ask for it."""
+_ENABLED: list[bool] = []
 
 
 def enable() -> None:
     """Keep the last result from now on."""
-    _Last.enabled = True
+    _ENABLED.append(True)
 
 
 def cached(question: Mapping[str, Any], compute: Callable[[], T]) -> T:
     """Return the last result if it answers the same question, which names everything it depends on; else compute it."""
-    if not _Last.enabled:
+    if not _ENABLED:
         return compute()
     requested = json.dumps(question, sort_keys=True, default=str)
-    if requested != _Last.question:
-        _Last.question = _Last.result = None  # so that two inputs are never held at once
-        _Last.result = compute()
-        _Last.question = requested
-    result: T = _Last.result
+    if requested not in _LAST:
+        _LAST.clear()  # so that two inputs are never held at once
+        _LAST[requested] = compute()
+    result: T = _LAST[requested]
     return result

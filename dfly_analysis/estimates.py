@@ -31,11 +31,9 @@ class Interval:
     def up_to(self, seen: float | None) -> Self:
         """Return the interval, without an upper end where it reaches beyond `FACTOR` times the largest quantity seen."""
         most = math.inf if seen is None else FACTOR * seen
-        return (
-            self
-            if self.high <= most
-            else replace(self, value=min(self.value, most), low=min(self.low, most), high=math.inf)
-        )
+        if self.high <= most:
+            return self
+        return replace(self, value=min(self.value, most), low=min(self.low, most), high=math.inf)
 
 
 LEVEL = 0.95  # confidence level of every interval that is shown
@@ -47,44 +45,27 @@ DEFAULT_RETRY_CORRELATION = Interval(0.0, 0.0, 0.1)
 
 @dataclass(frozen=True)
 class Param:
-    """A fitted parameter.
-
-    Attributes
-    ----------
-    name : str
-    value, low, high : float
-        Estimate and 95 % interval.
-    unit : str
-        ``log s``, ``1``, ``s``, ``B/s`` …
-    """
+    """A fitted parameter: estimate and 95 % interval."""
 
     name: str
     value: float
     low: float
     high: float
-    unit: str
+    unit: str  # ``log s``, ``1``, ``s``, ``B/s`` …
 
 
 @dataclass(frozen=True)
 class NotFitted:
-    """No fit, because the data are not enough for one.
-
-    Attributes
-    ----------
-    name : str
-        Which model.
-    reason : str
-        One sentence.
-    collect : str
-        What to collect so that it can be fitted.
-    n : int
-        Rows there were.
-    """
+    """No fit of a model, because the data are not enough for one."""
 
     name: str
+    """Which model."""
     reason: str
+    """One sentence."""
     collect: str
+    """What to collect so that it can be fitted."""
     n: int = 0
+    """Rows there were."""
 
     def __bool__(self) -> bool:
         """Return False, so that ``if fit:`` reads well."""
@@ -93,33 +74,17 @@ class NotFitted:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Fit:
-    """What every fitted model has.
-
-    Attributes
-    ----------
-    name, model : str
-        What was fitted, and the distribution or model that fits best.
-    params : tuple of Param
-    n, n_censored : int
-        Observations, and how many of them have no known end.
-    goodness : mapping of str to float
-    window : (str, str) or None
-        First and last start, ISO.
-    extrapolates_beyond_s : float or None
-        Longest time seen, seconds; beyond it the answer is extrapolated.
-    notes : tuple of str
-        What the reader must know.
-    """
+    """What every fitted model has."""
 
     name: str
-    model: str
+    model: str  # the distribution or model that fits best
     params: tuple[Param, ...] = ()
-    n: int
-    n_censored: int = 0
+    n: int  # observations
+    n_censored: int = 0  # how many of them have no known end
     goodness: Mapping[str, float] = field(default_factory=dict)
-    window: tuple[str, str] | None = None
-    extrapolates_beyond_s: float | None = None
-    notes: tuple[str, ...] = ()
+    window: tuple[str, str] | None = None  # first and last start, ISO
+    extrapolates_beyond_s: float | None = None  # longest time seen, seconds; beyond it the answer is extrapolated
+    notes: tuple[str, ...] = ()  # what the reader must know
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {self.model}, n={self.n}, {self.n_censored} censored>"

@@ -115,7 +115,4 @@ class Diagnosis(list[Finding]):
     def present(self) -> list[Finding]:
         """Return the findings that are present, most severe first."""
         found = [finding for finding in self if finding.verdict == "present"]
-        return sorted(
-            found,
-            key=lambda finding: (SEVERITIES.index(finding.severity), -finding.tasks, -finding.count, finding.id),
-        )
+        return sorted(found, key=lambda one: (SEVERITIES.index(one.severity), -one.tasks, -one.count, one.id))

@@ -142,19 +142,10 @@ def _release(line: Line) -> Flag:
     return Flag("VERSION", "version", release_of=line, check=check)
 
 
-Size = Annotated[
-    int, Flag("SIZE", "size", check=_quantity(parse_size, "20GiB", 1024), text=_text(format_size, parse_size, "B"))
-]
+_is_size, _is_rate = _quantity(parse_size, "20GiB", 1024), _quantity(parse_rate, "100MB/s or 1Gbit/s", 1024)
+Size = Annotated[int, Flag("SIZE", "size", check=_is_size, text=_text(format_size, parse_size, "B"))]
 """Bytes, from ``20GiB`` or a number."""
-Bandwidth = Annotated[
-    float,
-    Flag(
-        "RATE",
-        "rate",
-        check=_quantity(parse_rate, "100MB/s or 1Gbit/s", 1024),
-        text=_text(format_rate, parse_rate, "B/s"),
-    ),
-]
+Bandwidth = Annotated[float, Flag("RATE", "rate", check=_is_rate, text=_text(format_rate, parse_rate, "B/s"))]
 """Bytes per second, from ``100MB/s``, ``1Gbit/s`` or a number."""
 Duration = Annotated[float, Flag("DURATION", "duration", check=_quantity(parse_duration, "30s or 5m"))]
 """Seconds, from ``30m`` or a number."""
@@ -168,6 +159,12 @@ Probability = Annotated[float, Flag("RATE", "share", bounds=(("gt", 0), ("lt", 1
 # a notebook takes text where the default is None
 LayerCount = Annotated[int, Flag("N", "count", bounds=(("ge", 1), ("le", 16)), text=lambda count: count and str(count))]
 LogFormat = Annotated[str, Flag("FORMAT", "id", check=_log_format)]
+Zone = Annotated[str, Flag("ZONE", "zone")]
+Address = Annotated[str | None, Flag("URL", "address", text=_without_secrets)]
+Cached = Annotated[bool, Flag("", "yes or no", off="Parse every file again, and cache nothing.")]
+_CLIENTS = Literal["seedClient", "client"]
+ClientRole = Annotated[_CLIENTS, Flag("ROLE", "seedClient or client", choices=get_args(_CLIENTS))]
+Factor = Annotated[float, Flag("FACTOR", "factor", bounds=(("gt", 0), ("lt", 1e6)))]
 
 
 @dataclass(frozen=True)
@@ -209,10 +206,8 @@ class Options:
         """Return what is declared of each option, in order."""
         hints = get_type_hints(cls, include_extras=True)
         texts = {name: next(one for one in hints[name].__metadata__ if isinstance(one, str)) for name in hints}
-        return tuple(
-            Declaration(one.name, hints[one.name], one.default, texts[one.name], flag_of(hints[one.name]))
-            for one in fields(cls)
-        )
+        listed = ((one.name, hints[one.name], one.default) for one in fields(cls))
+        return tuple(Declaration(name, hint, default, texts[name], flag_of(hint)) for name, hint, default in listed)
 
     def parameters(self) -> dict[str, Any]:
         """Return the options as a report keeps them: sizes as text, secrets removed from addresses."""
@@ -292,24 +287,12 @@ ANSWER_ONLY = tuple(one.name for kind in (TargetOptions, LanguageOptions) for on
 class ReadingOptions(Options):
     """How the input is read."""
 
-    tz: Annotated[
-        str,
-        "Time zone of log lines without one (scheduler and Manager logs), e.g. Asia/Shanghai.",
-        Flag("ZONE", "zone"),
-    ] = "UTC"
+    tz: Annotated[Zone, "Time zone of log lines without one (scheduler and Manager logs), e.g. Asia/Shanghai."] = "UTC"
     log_format: Annotated[
         LogFormat | None, "Read all logs in this format, e.g. zap-console, instead of detecting it."
     ] = None
-    prometheus: Annotated[
-        str | None,
-        "Also query this Prometheus server for the time range of the logs.",
-        Flag("URL", "address", text=_without_secrets),
-    ] = None
-    cache: Annotated[
-        bool,
-        "Whether parsed input is cached and reused.",
-        Flag("", "yes or no", off="Parse every file again, and cache nothing."),
-    ] = True
+    prometheus: Annotated[Address, "Also query this Prometheus server for the time range of the logs."] = None
+    cache: Annotated[Cached, "Whether parsed input is cached and reused."] = True
 
 
 @dataclass(frozen=True)
@@ -334,11 +317,9 @@ class ComparisonOptions(LanguageOptions, ReadingOptions, ReleaseOptions, Changed
 class SimulationOptions(Options):
     """What is simulated."""
 
-    role: Annotated[
-        Literal["seedClient", "client"],
-        "Component that downloads, and whose setting a key without a component names.",
-        Flag("ROLE", "seedClient or client", choices=("seedClient", "client")),
-    ] = "seedClient"
+    role: Annotated[ClientRole, "Component that downloads, and whose setting a key without a component names."] = (
+        "seedClient"
+    )
     size: Annotated[Size | None, "Layer size to simulate, e.g. 20GiB.  [default: largest layer in the input]"] = None
     piece_length: Annotated[
         Size | None, "Piece length set in the preheat request, e.g. 16MiB.  [default: chosen by the client's rule]"
@@ -347,9 +328,7 @@ class SimulationOptions(Options):
         Bandwidth | None, "Capacity of the link that concurrent pieces share, e.g. 50MB/s.  [default: as fitted]"
     ] = None
     registry_speed_factor: Annotated[
-        float,
-        "Registry speed relative to the run: 0.5 is half as fast, 2 twice as fast.",
-        Flag("FACTOR", "factor", bounds=(("gt", 0), ("lt", 1e6))),
+        Factor, "Registry speed relative to the run: 0.5 is half as fast, 2 twice as fast."
     ] = 1.0
     concurrent_layers: Annotated[
         LayerCount | None, "Layers that share one link at the same time, 1 to 16.  [default: as in the run]"

@@ -68,9 +68,8 @@ class Table:
             try:
                 result[name] = _as_type(source, dtype)
             except (TypeError, ValueError) as problem:
-                raise TableError(
-                    f"column {name!r} cannot be {dtype}: {problem}", where=f"table {self.name}"
-                ) from problem
+                reason = f"column {name!r} cannot be {dtype}: {problem}"
+                raise TableError(reason, where=f"table {self.name}") from problem
         rest = {name: frame[name] for name in frame.columns if name not in result}
         return pd.DataFrame({**result, **rest}, index=frame.index)
 

@@ -37,11 +37,8 @@ def parse_duration(text: str | float) -> float:
     if re.fullmatch(r"\d+(?:\.\d+)?", stripped):
         return _finite(float(stripped))
     parts = list(_DURATION_PART.finditer(stripped))
-    if (
-        not parts
-        or "".join(one[0] for one in parts) != stripped
-        or any(one[2].lower() not in _SECONDS for one in parts)
-    ):
+    is_whole = parts and "".join(one[0] for one in parts) == stripped
+    if not is_whole or any(one[2].lower() not in _SECONDS for one in parts):
         raise DflyError(f"{text!r} is not a duration", hint="write it like 30s, 1m30s, 812.5ms or 3h")
     return _finite(sum(float(one[1]) * _SECONDS[one[2].lower()] for one in parts))
 
@@ -90,9 +87,7 @@ def format_duration(seconds: float) -> str:
     if not math.isfinite(seconds):
         return UNBOUNDED if seconds > 0 else UNKNOWN
     if abs(seconds) < 0.9995:
-        unit, factor = next(
-            ((unit, factor) for unit, factor in _BELOW_1_S if abs(seconds) * factor >= 0.9995), ("ns", 1e9)
-        )
+        unit, factor = next((one for one in _BELOW_1_S if abs(seconds) * one[1] >= 0.9995), ("ns", 1e9))
         return f"{_digits(seconds * factor)} {unit}" if seconds else "0 s"
     if abs(seconds) < 120:
         return f"{_digits(seconds)} s"

@@ -1,17 +1,13 @@
 """The commands that remove a task from the stores of clients, by release."""
 
-from functools import cache
-
-from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.releases import Span, within
 from dfly_analysis.catalog.yaml_loader import load_document, record
 
 
 @record
-class _Removal:
+class _Removal(Span):
     component: str
-    since: str
     command: str
-    until: str = ""
 
 
 def removal_commands(task_id: str, *, client: str | None, manager: str | None) -> list[str]:
@@ -24,18 +20,8 @@ def removal_commands(task_id: str, *, client: str | None, manager: str | None) -
     """
     releases = {"client": client, "manager": manager}
     found = {}
-    for entry in _read():
+    for entry in load_document(tuple[_Removal, ...], "rules/cache_removal"):
         release = releases[entry.component]
-        if release is None or _affects(entry, release):
+        if release is None or within(release, entry.since, entry.until):
             found[entry.component] = entry.command.replace("{task_id}", task_id)
     return list(found.values())
-
-
-def _affects(entry: _Removal, release: str) -> bool:
-    version = parse_version(release)
-    return parse_version(entry.since) <= version and (not entry.until or version <= parse_version(entry.until))
-
-
-@cache
-def _read() -> tuple[_Removal, ...]:
-    return load_document(tuple[_Removal, ...], "rules/cache_removal")

@@ -236,9 +236,8 @@ def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
     rows = [row for item in found for row in _rows(item, line, known, assumptions)]
     if not rows:
         lines = " or ".join(dict.fromkeys(f"{LINE_TITLES[item.line]} ({releases(item.line)[-1]} …)" for item in found))
-        raise FactMissingError(
-            f"{found[0].key} has no value in {version}", where=assumptions, hint=f"give a release of {lines}"
-        )
+        reason, hint = f"{found[0].key} has no value in {version}", f"give a release of {lines}"
+        raise FactMissingError(reason, where=assumptions, hint=hint)
     return rows
 
 
@@ -265,9 +264,7 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Itera
         chart = chart_with("client" if line == "client" else "scheduler", number)
     era = item.at(binary) if binary and item.line != "chart" else None
 
-    def row(
-        layer: Line | Literal["binary"], version: str, span: ChartRun | None, source: str, *notes: str
-    ) -> dict[str, Any]:
+    def row(layer: str, version: str, span: ChartRun | None, source: str, *notes: str) -> dict[str, Any]:
         return {
             "component": item.component, "key": item.key, "helm_path": item.helm_path,
             "line": LINE_TITLES["chart" if layer == "chart" else item.line], "version": version,

@@ -1,11 +1,12 @@
 """How known failures look in a log: matched on literals first, then by regular expression."""
 
 import re
+from collections.abc import Mapping
 from functools import cache, cached_property, lru_cache
 from typing import Literal, NamedTuple, get_args
 
 from dfly_analysis.catalog.log_events import compile_pattern
-from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.catalog.yaml_loader import EntryError, load_document, load_entries, record
 from dfly_analysis.schema import CAUSES, OUTCOMES, Severity
 
 Layer = Literal["cause", "symptom", "wrapper", "echo", "benign"]
@@ -94,6 +95,36 @@ def _by_id() -> dict[str, Signature]:
 def _literals() -> tuple[tuple[str, Signature], ...]:
     """Return each literal with its signature, in the signatures' order."""
     return tuple((literal, one) for one in load_signatures() for literal in one.literals)
+
+
+class PossibleCause(NamedTuple):
+    """One of several causes that a text may have, and how it shows."""
+
+    cause: str
+    why: str
+
+
+class _Alternatives(NamedTuple):
+    signatures: tuple[str, ...]
+    causes: tuple[PossibleCause, ...]
+
+
+@record
+class _AmbiguousTexts:
+    also_of_other_programs: frozenset[str]
+    alternatives: tuple[_Alternatives, ...]
+
+
+def other_programs_texts() -> frozenset[str]:
+    """Return the ids of signatures whose texts other programs write too."""
+    return load_document(_AmbiguousTexts, "rules/ambiguous_texts").also_of_other_programs
+
+
+@cache
+def possible_causes() -> Mapping[str, tuple[PossibleCause, ...]]:
+    """Return the causes that the text of a signature may have, by its id, the likeliest first."""
+    alternatives = load_document(_AmbiguousTexts, "rules/ambiguous_texts").alternatives
+    return {signature: entry.causes for entry in alternatives for signature in entry.signatures}
 
 
 _IDS = re.compile(r"\b(?:[0-9a-f]{3}/)?[0-9a-f]{64}\b(?P<piece>-\d+)?|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")

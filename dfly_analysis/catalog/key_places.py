@@ -44,22 +44,16 @@ class KeyPlace(NamedTuple):
         if self.defaults is None or not self.defaults.eras:
             return found
         item, read = self.defaults, [era for era in self.defaults.eras if era.ignored is None]
-        line = {"client": "client", "server": "Go client" if item.component == "go-client" else item.component}[
-            item.line
-        ]
+        line = "client" if item.line == "client" else item.component.replace("go-client", "Go client")
         ignored = f"by no release of the Rust client: {item.eras[-1].ignored}" if not read else ""
         found["read"] = ignored or f"by {line} {read[0].since} to {read[-1].until}"
         found["effect"] = item.meaning if read else ""
-        found["default"] = ", ".join(
-            f"{era.default} ({era.since} to {era.until})" for era in read if era.default is not None
-        )
-        runs = {
-            role: other.chart_runs for role in self.roles if (other := defaults_of(role, self.key)) and other.chart_runs
-        }
-        shown = {
-            role: ", ".join(f"{run.value} ({run.since} to {run.until})" for run in chart_runs)
-            for role, chart_runs in runs.items()
-        }
+        spans = (f"{era.default} ({era.since} to {era.until})" for era in read if era.default is not None)
+        found["default"] = ", ".join(spans)
+        shown = {}
+        for role in self.roles:
+            if (other := defaults_of(role, self.key)) and other.chart_runs:
+                shown[role] = ", ".join(f"{run.value} ({run.since} to {run.until})" for run in other.chart_runs)
         for role, text in shown.items():
             found["charts set" if len(set(shown.values())) == 1 else f"charts set for {role}"] = text
         return {heading: text for heading, text in found.items() if text}
@@ -77,9 +71,7 @@ def find_places(path: str) -> tuple[KeyPlace, ...]:
         if len(tail) == 1 and not _SEVERAL_WORDS.search(tail[0]):
             return ()
         found = _ending_in(plain(".".join(tail)))
-        if (
-            start and len(tail) == 1
-        ):  # below foreign parents a name has to be of a quantity that Dragonfly has a default for
+        if start and len(tail) == 1:  # below foreign parents a name has to be of a quantity with a default
             found = tuple(place for place in found if place.is_quantity)
         if found:
             as_written = tuple(place for place in found if f".{place.key}".endswith("." + ".".join(tail)))
@@ -109,15 +101,10 @@ def _ending_in(tail: str) -> tuple[KeyPlace, ...]:
 
 def _narrowed(found: tuple[KeyPlace, ...], parents: set[str]) -> tuple[KeyPlace, ...]:
     """Return the places that the parents written above speak for: a role's name, or a section of the key."""
-    by_role = [
-        place._replace(roles=roles)
-        for place in found
-        if (roles := tuple(role for role in place.roles if plain(role) in parents))
-    ]
-    if by_role:
-        return tuple(place._replace(helm_paths=_helm_paths(place.key, place.roles)) for place in by_role)
-    by_section = tuple(place for place in found if parents & {plain(step) for step in place.key.split(".")[:-1]})
-    return by_section or found
+    own = [(place, tuple(role for role in place.roles if plain(role) in parents)) for place in found]
+    by_role = (one._replace(roles=roles, helm_paths=_helm_paths(one.key, roles)) for one, roles in own if roles)
+    by_section = (place for place in found if parents & {plain(step) for step in place.key.split(".")[:-1]})
+    return tuple(by_role) or tuple(by_section) or found
 
 
 def _helm_paths(key: str, roles: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,19 +119,15 @@ def _by_leaf() -> Mapping[str, tuple[KeyPlace, ...]]:
     for item in all_defaults():
         if item.component in FILES and item.line != "chart" and not _NO_KEY.search(item.key):
             keys.setdefault((FILES[item.component], item.key), []).append(item)
+    with_defaults = frozenset(keys)
     for role, listed in load_key_lists().items():
-        for key in listed.keys:
-            if (
-                "*" not in key
-                and role in FILES
-                and not any(isinstance(one, KeyDefaults) for one in keys.get((FILES[role], key), ()))
-            ):
+        for key in listed.keys if role in FILES else ():
+            if "*" not in key and (FILES[role], key) not in with_defaults:
                 keys.setdefault((FILES[role], key), []).append(role)
     found: dict[str, list[KeyPlace]] = {}
     for (file, key), items in keys.items():
         roles = tuple(one.component if isinstance(one, KeyDefaults) else one for one in items)
         defaults = next((one for one in items if isinstance(one, KeyDefaults)), None)
-        found.setdefault(plain(key.rpartition(".")[2]), []).append(
-            KeyPlace(file, key, roles, _helm_paths(key, roles), defaults)
-        )
+        place = KeyPlace(file, key, roles, _helm_paths(key, roles), defaults)
+        found.setdefault(plain(key.rpartition(".")[2]), []).append(place)
     return {leaf: tuple(places) for leaf, places in found.items()}

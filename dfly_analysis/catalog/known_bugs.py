@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from dfly_analysis.catalog.releases import parse_version
+from dfly_analysis.catalog.releases import within
 from dfly_analysis.catalog.yaml_loader import load_entries, record
 
 
@@ -22,7 +22,7 @@ class KnownBug:
 
     def affects(self, release: str) -> bool:
         """Return whether a release has it."""
-        return parse_version(self.since) <= parse_version(release) <= parse_version(self.until)
+        return within(release, self.since, self.until)
 
 
 @cache

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Literal, NamedTuple, TypeVar, cast
 
-from dfly_analysis.catalog.yaml_loader import load_document, record
+from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
 from dfly_analysis.errors import FactMissingError, suggest_similar
 from dfly_analysis.messages import Message, message
 
@@ -157,9 +157,9 @@ def _ordered(line: Line) -> tuple[Version, ...]:
 def release_note(version: str | None) -> Message | None:
     """Return the note that the client's release is not known, and which one counts instead; None where it is known."""
     if version is None:
-        newest = releases("client")[-1]
+        assumed = releases("client")[-1]
         return message(
-            "the client's release is not known, {release} is assumed (set --client or --chart)", release=newest
+            "the client's release is not known, {release} is assumed (set --client or --chart)", release=assumed
         )
     known = known_release("client", version)
     if known is None or is_known("client", version):
@@ -214,6 +214,24 @@ def charts_of_images(images: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
     newer = [tag for tag, _ in shipped if tag > parse_version(version)]
     near = {max(older, default=None), min(newer, default=None)}
     return tuple(chart for tag, chart in shipped if tag in near), False
+
+
+@record
+class ReleaseChange:
+    """A change for large preheats that no default shows, of meaning or behaviour, from a release on."""
+
+    line: Line
+    release: str
+    key: str
+    text: str
+    source: str
+
+
+def changes_after(line: Line, older: str, newer: str) -> tuple[ReleaseChange, ...]:
+    """Return the changes of a line after one release up to another, that one included, oldest first."""
+    low, high = parse_version(older).release, parse_version(newer).release
+    known = (one for one in load_entries(ReleaseChange, "rules/release_changes") if one.line == line)
+    return tuple(one for one in known if low < parse_version(one.release).release <= high)
 
 
 def line_of(text: str) -> tuple[Line, str, str]:

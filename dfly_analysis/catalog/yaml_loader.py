@@ -131,9 +131,8 @@ def _entries(file: Path, text: bytes, *, many: bool) -> Iterator[tuple[int | Non
     elif isinstance(content, list):
         yield from enumerate(content)
     else:
-        raise CatalogError(
-            "is not a list of entries", where=f"{_address(file)}:1", hint="start each entry with `- ` and its first key"
-        )
+        hint = "start each entry with `- ` and its first key"
+        raise CatalogError("is not a list of entries", where=f"{_address(file)}:1", hint=hint)
 
 
 def validate(model: Any, entry: Any, file: Path, text: bytes, place: int | None = None) -> Any:

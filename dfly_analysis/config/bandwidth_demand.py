@@ -43,7 +43,9 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
     pieces = math.ceil(size_bytes / piece_bytes)
     number = settings.pieces_in_flight(role, host).number
     streams = max(1, min(int(number), pieces)) if number is not None and number >= 1 else None
-    limit = shorter_limit(settings, role, host)
+    limits = [settings.get(key, role, host) for key in (PIECE, WRITE)]
+    known = [item for item in limits if item.seconds] if limits[0].seconds else []
+    limit = min(known, key=lambda item: item.seconds or math.inf, default=None)
     if streams is not None and limit is not None and limit.seconds:
         bps = demanded_bps(min(size_bytes, streams * piece_bytes), limit.seconds)
         return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, bps)
@@ -52,10 +54,3 @@ def demand_of(settings: Settings, role: str, size_bytes: int, host: str | None =
         "unknown {keys} of the {role}; give the release of the chart or of the client", keys=format_list(missing), role=role
     )  # fmt: skip
     return BandwidthDemand(role, version, size_bytes, piece_bytes, pieces, streams, limit, None, reason)
-
-
-def shorter_limit(settings: Settings, role: str, host: str | None = None) -> Setting | None:
-    """Return the timeout that a piece from the source reaches first, or None if it is unknown."""
-    found = [settings.get(key, role, host) for key in (PIECE, WRITE)]
-    known = [item for item in found if item.seconds]
-    return min(known, key=lambda item: item.seconds or math.inf) if known and found[0].seconds else None

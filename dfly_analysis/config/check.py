@@ -81,11 +81,10 @@ def check_config(
     >>> found.get("wrong_timeout_key").verdict
     'present'
     """
-    given = (
-        ConfigInput(read_values(values))
-        if values is None or isinstance(values, Mapping)
-        else read_config_input(os.fspath(values))
-    )
+    if values is None or isinstance(values, Mapping):
+        given = ConfigInput(read_values(values))
+    else:
+        given = read_config_input(os.fspath(values))
     bare = is_empty(given)
     if bare and given.values is not None and given.values.address:
         require_nonempty(given.values, defaults_known=bool(chart or client or scheduler))

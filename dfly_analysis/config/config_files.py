@@ -2,21 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from dfly_analysis.config.helm_values import (
-    OTHER_SECTIONS,
-    SECTION_KEYS,
-    UserValues,
-    is_known,
-    nearest_section,
-    read_text,
-    read_values_text,
-)
+from dfly_analysis.catalog.key_places import plain
+from dfly_analysis.config import helm_values
+from dfly_analysis.config.helm_values import UserValues, is_known, read_text, read_values_text
 from dfly_analysis.config.pasted_yaml import clean, split_documents, unwrapped
 from dfly_analysis.config.rendered_manifests import RenderedFile, read_go_client, read_rendered, role_named
 from dfly_analysis.config.setting import CLIENT_ROLES, SECTIONS
@@ -36,7 +31,7 @@ _IMAGE = re.compile(
     r"(?::(?P<tag>v\d+\.\d+\.\d+[\w.-]*)|[\"']?,?\s+[\"']?tag[\"']?:\s*[\"']?(?P<tag_below>v\d+\.\d+\.\d+[\w.-]*))"
 )
 _CHART_LABEL = re.compile(r'"(?:chart|helm\.sh/chart)":\s*"dragonfly-(?P<chart>\d+\.\d+\.\d+)"')
-_PLAIN_SECTIONS = frozenset(name.lower() for name in SECTIONS)
+_PLAIN_SECTIONS = frozenset(map(plain, SECTIONS))
 
 
 @dataclass(frozen=True)
@@ -119,8 +114,13 @@ def _read(text: str, path: str) -> ConfigInput:
         hint = "give the ConfigMaps of dragonfly-client, -seed-client, -scheduler and -manager"
         raise SettingsError("neither Helm values nor a component's own file in these manifests", where=path, hint=hint)
     values = None
+    if len(rest) < len(documents):  # as one text, with each line where it was
+        lines: list[str] = []
+        for document in rest:
+            lines += [*document.split("\n")[len(lines) :], "---"]
+        text = "\n".join(lines)
     if rest or not documents:
-        values = _values_beside(text if len(rest) == len(documents) else _together(rest), path, is_alone=not rendered)
+        values = _values_beside(text, path, is_alone=not rendered)
     return ConfigInput(values, tuple(rendered), releases=releases)
 
 
@@ -135,60 +135,40 @@ def _values_beside(text: str, path: str, *, is_alone: bool) -> UserValues | None
     return values if is_alone or is_known(values) else None
 
 
-def _together(documents: Iterable[str]) -> str:
-    """Return documents, each of which stands behind blank lines for those before it, as one text with each line where it was."""
-    lines: list[str] = []
-    for document in documents:
-        lines += document.split("\n")[len(lines) :]
-        lines.append("---")
-    return "\n".join(lines)
-
-
 def _with_roles(given: ConfigInput) -> ConfigInput:
     """Return the input with each client's file for both roles where nothing says which of them reads it, and a note of that."""
     clients = [file for file in given.rendered if file.component == "client"]
-    unsaid = [file for file in clients if not _says_role(file)]
+    unsaid = [file for file in clients if file.role != "seedClient" and file.named_role is None]
+    unsaid = [file for file in unsaid if not isinstance(file.values.get("seedPeer.enable"), bool)]
     if not unsaid or len(unsaid) < len(clients):
         return given
     both = tuple(replace(file, role="seedClient") for file in unsaid)
-    names = format_list(list(dict.fromkeys(file.path for file in unsaid)), 3)
+    files = format_list(list(dict.fromkeys(file.path for file in unsaid)), 3)
     note = message(
         "{files}: nothing says whether a client or a seed client reads it (seedPeer.enable would); checked for both",
-        files=names,
+        files=files,
     )
     return replace(given, rendered=(*given.rendered, *both), notes=(*given.notes, note))
 
 
-def _says_role(file: RenderedFile) -> bool:
-    """Return whether a client's file, its folder or its ConfigMap says what role reads it."""
-    return (
-        file.role == "seedClient" or isinstance(file.values.get("seedPeer.enable"), bool) or file.named_role is not None
-    )
-
-
 def is_empty(given: ConfigInput) -> bool:
-    """Return whether the input sets no key of a component."""
+    """Return whether the input sets no key of a component; a misspelt section is a finding, not nothing."""
     entries = given.values.entries if given.values is not None else {}
-    return not given.rendered and not any(_plain(path) in _PLAIN_SECTIONS for path in entries)
+    return not given.rendered and not any(plain(path.partition(".")[0]) in _PLAIN_SECTIONS for path in entries)
 
 
 def require_nonempty(values: UserValues, *, defaults_known: bool) -> None:
     """Refuse a file with only foreign keys (SettingsError), or with none and no known defaults (NotEnoughDataError)."""
     tops = list(dict.fromkeys(path.partition(".")[0] for path in values.entries))
-    if tops and OTHER_SECTIONS.isdisjoint(tops):
+    if tops and helm_values.OTHER_SECTIONS.isdisjoint(tops):
         shown = ", ".join(tops[:4]) + (" and more" if len(tops) > 4 else "")
-        expected = [near for top in tops if (near := nearest_section(top))]
+        expected = [near for top in tops if (near := helm_values.nearest_section(top))]
         usual = "give the values of the Dragonfly chart (seedClient:, client:, scheduler:, manager:), or a component's own file"
         hint = f"did you mean {expected[0]}?" if expected else usual
         raise SettingsError(f"no key of Dragonfly, only {shown}", where=values.address, hint=hint)
     if not defaults_known:
         reason = "no key of a Dragonfly component, and no release whose defaults could be checked"
         raise NotEnoughDataError(reason, where=values.address, hint="add --chart 1.7.4, or --client and --scheduler")
-
-
-def _plain(path: str) -> str:
-    """Return a path's section without capitals and signs: a misspelt section is a finding, not nothing."""
-    return path.partition(".")[0].lower().replace("_", "").replace("-", "")
 
 
 def _folder(folder: Path) -> ConfigInput:
@@ -222,19 +202,18 @@ def _folder(folder: Path) -> ConfigInput:
 
 def is_values(read: UserValues) -> bool:
     """Return whether a file of a folder is Helm values: other files have sections of these names too, dynconfig.yaml above all."""
-    steps = (path.split(".") for path in read.entries)
-    return read.is_chart_values and any(len(one) > 1 and one[0] in SECTIONS and one[1] in SECTION_KEYS for one in steps)
+    steps = (path.split(".")[:2] for path in read.entries)
+    return read.is_chart_values and any(
+        top in SECTIONS and {*below} & helm_values.SECTION_KEYS for top, *below in steps
+    )
 
 
 def _manifests(content: Any) -> Iterator[Mapping[str, Any]]:
     """Yield the objects of Kubernetes in a document, those of lists each, and mappings that are a part of a ConfigMap."""
-    if not isinstance(content, Mapping):
-        return
-    items = content.get("items")
-    if isinstance(items, list):
+    if isinstance(items := _mapping(content).get("items"), list):
         for item in items:
             yield from _manifests(item)
-    else:
+    elif isinstance(content, Mapping):
         yield content
 
 
@@ -257,15 +236,15 @@ def _files_of(manifest: Mapping[str, Any], address: str, *, in_json: bool) -> It
 
 def _identity(manifest: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return the name of an object, and the role that its labels or its name say."""
-    about = manifest.get("metadata")
-    about = about if isinstance(about, Mapping) else {}
-    labels = about.get("labels")
-    labels = labels if isinstance(labels, Mapping) else {}
-    name = about.get("name")
+    about = _mapping(manifest.get("metadata"))
+    labels, name = _mapping(about.get("labels")), about.get("name")
     names = (labels.get("component"), labels.get("app.kubernetes.io/component"), name)
-    return (name if isinstance(name, str) else None), next(
-        (role for one in names if (role := role_named(str(one or "")))), None
-    )
+    role = next((role for one in names if (role := role_named(str(one or "")))), None)
+    return (name if isinstance(name, str) else None), role
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _releases_of(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -280,21 +259,16 @@ def _described(text: str) -> str:
     """Return the output of `kubectl describe configmap` as ConfigMaps, line by line; any other text as it is."""
     if not re.search(r"^Data\n====$", text, re.MULTILINE):
         return text
-    lines = text.split("\n")
-    kept = [""] * len(lines)
-    begin = name = None
-    for number, line in enumerate(lines):
-        following = lines[number + 1] if number + 1 < len(lines) else ""
+    kept, in_key = [], False
+    for line, following in pairwise([*text.split("\n"), ""]):
+        shown = ""
         if line.startswith("Name:"):
-            name, begin = line.partition(":")[2].strip(), None
-            kept[number] = f"---\0{name}"
+            shown, in_key = f"metadata: {{name: {json.dumps(line.partition(':')[2].strip())}}}", False
         elif re.fullmatch(r"-{4,}", following) and line.endswith(":"):
-            begin = line
-            kept[number] = line + " |"
+            shown, in_key = f"{line} |", True
         elif line in ("BinaryData", "Data") or re.match(r"(?:Events|Labels|Annotations|Namespace):", line):
-            begin = None
-        elif begin is not None and not re.fullmatch(r"-{4,}", line):
-            kept[number] = f"  {line}" if line else ""
-    return "\n".join(
-        f"metadata: {{name: {json.dumps(line[4:])}}}" if line.startswith("---\0") else line for line in kept
-    )
+            in_key = False
+        elif in_key and line and not re.fullmatch(r"-{4,}", line):
+            shown = f"  {line}"
+        kept.append(shown)
+    return "\n".join(kept)

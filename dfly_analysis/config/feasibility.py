@@ -114,14 +114,11 @@ def _reason(query: Query, layers: int, worst: Bound | None, feasible: bool | Non
     if feasible is None or worst is None or worst.factor is None:
         return demand.reason or "no timeout is known; give the release of the chart or of the client"
     at = f"{what} at {format_rate(query.bandwidth_bps)}"
+    limit = f"{worst.key} ({worst.role})"
     if feasible:
-        return (
-            f"{at}: feasible, with {worst.factor:.3g} times the bandwidth that {worst.key} ({worst.role}) demands{job}"
-        )
+        return f"{at}: feasible, with {worst.factor:.3g} times the bandwidth that {limit} demands{job}"
     demanded = format_rate(worst.demanded_bps) if worst.demanded_bps else "more"
-    return (
-        f"{at}: not feasible; {worst.key} ({worst.role}) demands {demanded}, {1 / worst.factor:.3g} times as much{job}"
-    )
+    return f"{at}: not feasible; {limit} demands {demanded}, {1 / worst.factor:.3g} times as much{job}"
 
 
 def _of_job(query: Query, demand: BandwidthDemand) -> str:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -128,12 +128,9 @@ def _inline(text: str) -> PositionedMapping:
     result = PositionedMapping()
     for path, value, line in inline_values(text):
         if path.partition(".")[0] in SECTIONS or any(place.is_quantity for place in find_places(path)):
-            result[path], result.lines[path] = _scalar(value), line
+            scalar: Value = int(value) if value.isdecimal() else value
+            result[path], result.lines[path] = {"true": True, "false": False}.get(value, scalar), line
     return result
-
-
-def _scalar(text: str) -> Value:
-    return {"true": True, "false": False}.get(text, int(text) if text.isdecimal() else text)
 
 
 def _user_values(content: Mapping[str, Any], name: str, address: str = "") -> UserValues:
@@ -151,14 +148,8 @@ def _is_chart(content: Mapping[str, Any]) -> bool:
     """Return whether a mapping is values of the chart rather than a part of a component's own file, whose sections may have the same names."""
     for path, inner in content.items():
         top, _, rest = str(path).partition(".")
-        below = (
-            {str(key).partition(".")[0] for key in inner} if isinstance(inner, Mapping) else {rest.partition(".")[0]}
-        )
-        if (
-            top in OTHER_SECTIONS
-            or top in (*CLIENT_ROLES, "dfdaemon")
-            or (below & SECTION_KEYS and nearest_section(top))
-        ):
+        below = {str(key).partition(".")[0] for key in (inner if isinstance(inner, Mapping) else (rest,))}
+        if top in {*OTHER_SECTIONS, *CLIENT_ROLES, "dfdaemon"} or (below & SECTION_KEYS and nearest_section(top)):
             return True
     return False
 
@@ -183,9 +174,7 @@ def _placed(values: UserValues) -> UserValues:
     placed = set(written.values()) | {part.path for part in parts}
     if sum(value is not None for value in values.entries.values()) > 2 * len(placed):
         return values  # most of it is another program's
-    return UserValues(
-        values.name, values.prefix, entries, values.address, lines, values.repeated, written, tuple(parts)
-    )
+    return replace(values, entries=entries, lines=lines, written=written, parts=tuple(parts))
 
 
 def _targets(path: str, places: tuple[KeyPlace, ...]) -> list[str]:

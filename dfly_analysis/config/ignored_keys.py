@@ -6,7 +6,7 @@ from itertools import chain, islice
 from typing import Literal, NamedTuple
 
 from dfly_analysis.catalog.defaults import KeyDefaults, Value, chart_run, defaults_at_path, defaults_of
-from dfly_analysis.catalog.key_places import FILES, KeyPlace, find_places
+from dfly_analysis.catalog.key_places import FILES, find_places
 from dfly_analysis.catalog.key_spelling import (
     GO_ROLES,
     find_key,
@@ -109,13 +109,10 @@ def _in_values(settings: Settings) -> Iterator[IgnoredKey]:
     user = settings.user
     for path, value in user.entries.items():
         if found := _check_path(settings, path, value):
-            role = path.partition(".")[0]
-            reason = found.reason
+            role, (kind, reason), line = path.partition(".")[0], found, user.lines.get(path, 0)
             if path in user.written and role in FILES:
                 reason = message("in {file}, {reason}", file=FILES[role], reason=reason)
-            yield IgnoredKey(
-                user.as_written(path), user.address, user.lines.get(path, 0), role, value, found.kind, reason
-            )
+            yield IgnoredKey(user.as_written(path), user.address, line, role, value, kind, reason)
 
 
 def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:  # noqa: PLR0911 - one return a reason
@@ -126,9 +123,8 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
         return None
     if role not in ROLES or not rest.startswith("config."):
         return _elsewhere_in_values(settings, path)
-    if settings.charts and {str(run.value) if (run := chart_run(path, one)) else None for one in settings.charts} == {
-        str(value)
-    }:
+    runs = [chart_run(path, one) for one in settings.charts]
+    if runs and all(run and str(run.value) == str(value) for run in runs):
         return None
     key = rest.removeprefix("config.")
     if role in CLIENT_ROLES and settings.chart and _older(settings.chart, _FIRST_RUST_CHART):
@@ -139,9 +135,8 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
     item = defaults_at_path(role, path) or find_key(role, key)
     if item is None:
         return _unknown_name(settings, role, key, in_values=path not in settings.user.written)
-    return _of_known_release(settings, role, _without_effect(settings, role, item)) or _other_effect(
-        settings, role, item, value
-    )
+    found = _of_known_release(settings, role, _without_effect(settings, role, item))
+    return found or _other_effect(settings, role, item, value)
 
 
 def _of_known_release(settings: Settings, role: str, found: _Ignored | None) -> _Ignored | None:
@@ -190,46 +185,37 @@ def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignore
     reader = message("the Rust client") if role in CLIENT_ROLES else message("the {role}", role=role)
     never = all(era.ignored for era in item.eras)
     version = settings.versions.get(role)
-    if version is not None:
-        version = known_release("client" if role in CLIENT_ROLES else "server", version) or version
     if version is None:
         reason = message("{reader} ignores it: {reason}", reader=reader, reason=item.eras[-1].ignored or "")
         return _Ignored("never_read", reason) if never else None
+    version = known_release("client" if role in CLIENT_ROLES else "server", version) or version
+    values = {"reader": reader, "version": version}
     era = item.at(version)
     if era is None:
-        names = (
-            name
-            for name in item.spellings
-            if name != item.key and (other := defaults_of(role, name)) and other.is_read(version)
-        )
-        if renamed := next(names, None):
-            reason = message(
-                "{reader} {version} reads it under the name {name}", reader=reader, version=version, name=renamed
+        others = (defaults_of(role, name) for name in item.spellings if name != item.key)
+        if renamed := next((other.key for other in others if other and other.is_read(version)), None):
+            return _Ignored(
+                "renamed", message("{reader} {version} reads it under the name {name}", name=renamed, **values)
             )
-            return _Ignored("renamed", reason)
         since, until = item.eras[0].since, item.eras[-1].until
-        reason = message(
-            "{reader} {version} does not read it; {since} to {until} do", reader=reader, version=version, since=since, until=until
-        )  # fmt: skip
-        return _Ignored("not_yet" if _older(version, since) else "no_longer", reason)
+        kind: KeyKind = "not_yet" if _older(version, since) else "no_longer"
+        span = {"since": since, "until": until}
+        return _Ignored(kind, message("{reader} {version} does not read it; {since} to {until} do", **values, **span))
     if not era.ignored:
         return None
     kinds: dict[str, KeyKind] = {"renamed": "renamed", "not yet": "not_yet"}
-    other_kind: KeyKind = "never_read" if never else "no_longer"
-    kind = next((kind for start, kind in kinds.items() if era.ignored.startswith(start)), other_kind)
-    reason = message("{reader} {version} ignores it: {reason}", reader=reader, version=version, reason=era.ignored)
-    return _Ignored(kind, reason)
+    kind = "never_read" if never else "no_longer"
+    kind = next((known for start, known in kinds.items() if era.ignored.startswith(start)), kind)
+    return _Ignored(kind, message("{reader} {version} ignores it: {reason}", reason=era.ignored, **values))
 
 
 def _other_effect(settings: Settings, role: str, item: KeyDefaults, value: Value) -> _Ignored | None:
     if role == "scheduler" and item.key == _PIECE_DOWNLOAD_TIMEOUT and (shortened := _shortened(settings, value)):
         return shortened
     if item.unit == "duration" and isinstance(value, int | float) and not isinstance(value, bool):
-        if role in CLIENT_ROLES:
-            text = message("the client rejects a duration without a unit; write {value}s", value=value)
-        else:
-            text = message("a duration without a unit is in nanoseconds; write {value}s", value=value)
-        return _Ignored("bare_number", text)
+        rejected = message("the client rejects a duration without a unit; write {value}s", value=value)
+        nanoseconds = message("a duration without a unit is in nanoseconds; write {value}s", value=value)
+        return _Ignored("bare_number", rejected if role in CLIENT_ROLES else nanoseconds)
     twin = next((name for name in item.spellings if name != item.key and "Threshold" in name), None)
     if twin and settings.chart and any(one.layer == "chart" and one.key == twin for one in settings.chain(twin, role)):
         text = message("the chart sets it under the name {name}, and both names in one file are rejected", name=twin)
@@ -257,10 +243,9 @@ def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = 
         return None
     line: Line = "client" if role in CLIENT_ROLES else "server"
     version = settings.versions.get(role)
+    values = {"role": role, "version": version}
     if version is not None and not is_known(line, version):
-        reason = message(
-            "not known to this version of dfly-analysis, nor is {role} {version}", role=role, version=version
-        )
+        reason = message("not known to this version of dfly-analysis, nor is {role} {version}", **values)
         return _Ignored("unknown_release", _with_nearest(reason, role, key))
     expected = suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():
@@ -271,7 +256,7 @@ def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = 
         names = join(expected, message(" or "))
         return _Ignored("misspelt", message("no component reads it; did you mean {keys}?", keys=names))
     text = message(
-        "not known to this version of dfly-analysis: no known release of the {role} reads this key", role=role
+        "not known to this version of dfly-analysis: no known release of the {role} reads this key", **values
     )
     if role not in GO_ROLES:
         text = message("{text} (keys are case-sensitive)", text=text)
@@ -288,67 +273,48 @@ def _elsewhere(role: str, key: str, *, in_values: bool) -> Message | None:
     places = find_places(key)
     own = [place for place in places if role in place.roles]
     if own and own[0].key != key:
-        path = _helm_path(own[0], role) if in_values else None
-        if path is None:
-            return message("no component reads it there; write {key}", key=own[0].key)
+        right, paths = own[0].key, [path for path in own[0].helm_paths if path.startswith(f"{role}.")]
+        if not in_values or not paths:
+            return message("no component reads it there; write {key}", key=right)
         return message(
-            "no component reads it there; write {key}, in the chart's values {path}", key=own[0].key, path=path
+            "no component reads it there; write {key}, in the chart's values {path}", key=right, path=paths[0]
         )
     if role == "go-client" and (rust := next((place for place in places if "client" in place.roles), None)):
         return message("a key of the Rust client's {file}; the old Go client does not read it", file=rust.file)
     other = [place for place in places if role not in place.roles and "go-client" not in place.roles]
     if other and "." in key:
-        paths = [
-            path for place in other for path in (place.helm_paths if in_values else (f"{place.file}: {place.key}",))
-        ]
+        paths = [f"{place.file}: {place.key}" for place in other]
+        paths = [path for place in other for path in place.helm_paths] if in_values else paths
         return message("the {role} does not read it; it belongs in {paths}", role=role, paths=format_list(paths, 3))
     return None
-
-
-def _helm_path(place: KeyPlace, role: str) -> str | None:
-    return next((path for path in place.helm_paths if path.startswith(f"{role}.")), None)
 
 
 def _in_rendered(settings: Settings) -> Iterator[IgnoredKey]:
     observed: set[tuple[str, str]] = set()
     for file in settings.rendered:
-        if old := _old_file(settings, file):
-            yield IgnoredKey(
-                old[0],
-                file.path,
-                file.lines.get(old[0], 0),
-                file.role,
-                file.values.get(old[0]),
-                "old_file",
-                old[1],
-                rendered=True,
-            )
+        found = _old_file(settings, file)
         for key, value in file.values.items():
-            if (file.role, key) not in observed and (found := _check_rendered(settings, file, key, value)):
+            if (file.role, key) not in observed and (ignored := _check_rendered(settings, file, key, value)):
                 observed.add((file.role, key))
-                yield IgnoredKey(key, file.path, file.lines.get(key, 0), file.role, value, *found, rendered=True)
+                found.append((key, ignored))
+        for key, ignored in found:
+            value, line = file.values.get(key), file.lines.get(key, 0)
+            yield IgnoredKey(key, file.path, line, file.role, value, *ignored, rendered=True)
 
 
-def _old_file(settings: Settings, file: RenderedFile) -> tuple[str, Message] | None:
+def _old_file(settings: Settings, file: RenderedFile) -> list[tuple[str, _Ignored]]:
     """Return the key that shows that a file of a Go component is one of old releases, and what is said of it."""
     if file.role not in GO_ROLES or settings.versions.get(file.role) is not None:
-        return None
+        return []
     keys = [key for key, value in file.values.items() if value is not None]
-    since, until, limiting = releases_reading(file.role, keys)
+    since, until, shown = releases_reading(file.role, keys)
+    span = {"since": since, "until": until}
     if file.role == "go-client":
-        shown = limiting or next(
-            key for key in keys if is_known_key("go-client", key) and not is_known_key("client", key)
-        )
-        return shown, message(
-            "a file of the old Go client, {since} to {until}; the Rust client reads none of it",
-            since=since,
-            until=until,
-        )
-    if limiting is None:
-        return None
-    return limiting, message(
-        "a file of old releases: {since} to {until} read {key}", since=since, until=until, key=limiting
-    )
+        shown = shown or next(key for key in keys if is_known_key("go-client", key) and not is_known_key("client", key))
+        reason = message("a file of the old Go client, {since} to {until}; the Rust client reads none of it", **span)
+    else:
+        reason = message("a file of old releases: {since} to {until} read {key}", key=shown, **span)
+    return [(shown, _Ignored("old_file", reason))] if shown else []
 
 
 def _check_rendered(settings: Settings, file: RenderedFile, key: str, value: Value) -> _Ignored | None:

@@ -39,8 +39,9 @@ def unwrapped(text: str) -> str:
     """Return a text without what tools put around YAML: headings of `helm get`, marks of a diff; each line where it was."""
     if re.search(r"^\s*“|”\s*:", text, re.MULTILINE):
         text = text.translate(_QUOTES)
-    if _DIFF.search(text):
-        text = "\n".join(_without_diff(text.split("\n"))).replace("\0", "")
+    if _DIFF.search(text):  # the file after the change
+        text = re.sub(r"(?m)^(?:@@|\+\+\+|-|diff |index ).*$", "", text)
+        text = re.sub(r"(?m)^(?:\+ ?| )", "", text)
     return _without_headings(text)
 
 
@@ -49,9 +50,8 @@ def documents(text: str) -> list[Any]:
     found = list(_load_all(text))
     if found and all(isinstance(one, Mapping) for one in found):
         return found
-    return [one for one in _load_all(clean(text)) if isinstance(one, Mapping) and one] or [
-        one for one in found if one is not None
-    ]
+    cleaned = [one for one in _load_all(clean(text)) if isinstance(one, Mapping) and one]
+    return cleaned or [one for one in found if one is not None]
 
 
 def clean(text: str) -> str:
@@ -128,11 +128,9 @@ def _fenced(lines: Sequence[str]) -> list[str]:
     """Return the lines with those outside code fences blanked, where there are fences with a key in them."""
     inside, kept = False, []
     for line in lines:
-        if _FENCE.match(line):
-            inside = not inside
-            kept.append("\0")
-        else:
-            kept.append(line if inside else "\0")
+        is_fence = _FENCE.match(line) is not None
+        inside ^= is_fence
+        kept.append(line if inside and not is_fence else "\0")
     return kept if any(_KEY.match(_unmarked(line)) for line in kept) else list(lines)
 
 
@@ -142,14 +140,6 @@ def _without_numbers(lines: Sequence[str]) -> list[str]:
     if len(full) > 1 and all(_NUMBER.match(line) for line in full):
         return [_NUMBER.sub("", line) for line in lines]
     return list(lines)
-
-
-def _without_diff(lines: Sequence[str]) -> list[str]:
-    """Return a diff as the file after it."""
-    head = re.compile(r"^(?:@@|\+\+\+|---|diff |index )")
-    return [
-        "\0" if head.match(line) or line.startswith("-") else line.removeprefix("+").removeprefix(" ") for line in lines
-    ]
 
 
 def _runs(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
@@ -189,9 +179,8 @@ def _blocks(lines: Sequence[str], start: int, end: int) -> Iterator[tuple[int, l
 
 def _mapping(lines: Sequence[str]) -> list[str] | None:
     """Return lines without their common indentation if they are a mapping, or a list of mappings."""
-    text = textwrap.dedent(
-        "\n".join(re.sub(r"(?<=[\"'\w}\]]),\s*$", "", line) if _KEY.match(line) else line for line in lines)
-    )
+    bare = (re.sub(r"(?<=[\"'\w}\]]),\s*$", "", line) if _KEY.match(line) else line for line in lines)
+    text = textwrap.dedent("\n".join(bare))
     for candidate in (text, "\n".join(lines)) if text.lstrip().startswith(("{", "[")) else (text,):
         try:
             content = load_yaml(candidate, "")
@@ -200,13 +189,11 @@ def _mapping(lines: Sequence[str]) -> list[str] | None:
         if isinstance(content, Mapping):
             return candidate.split("\n")
         if isinstance(content, list) and content and all(isinstance(one, Mapping) for one in content):
-            return re.sub(r"(?m)^- ", "  ", candidate).split("\n") if len(content) == 1 else _listed(content, candidate)
+            if len(content) > 1 and any(len(one) > 1 for one in content):
+                return None
+            bullet = "  " if len(content) == 1 else ""  # bullets of one setting each are one mapping
+            return re.sub(r"(?m)^- ", bullet, candidate).split("\n")
     return None
-
-
-def _listed(content: Iterable[Any], text: str) -> list[str] | None:
-    """Return bullets of one setting each as one mapping."""
-    return re.sub(r"(?m)^- ", "", text).split("\n") if all(len(one) == 1 for one in content) else None
 
 
 def merged(contents: Iterable[Any]) -> PositionedMapping:

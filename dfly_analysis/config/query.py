@@ -86,8 +86,7 @@ class Query:
             shared = {key: value for key, value in file.values.items() if not _IDENTITY.search(key)}
             found[file.role].setdefault(repr(sorted(shared.items())), []).append(file.host)
         return {
-            role: tuple(HostGroup(hosts[0], len(hosts), len(groups) == 1) for hosts in groups.values())
-            or (HostGroup(),)
+            role: tuple(HostGroup(hosts[0], len(hosts), len(groups) < 2) for hosts in (groups or {"": [None]}).values())
             for role, groups in found.items()
         }
 

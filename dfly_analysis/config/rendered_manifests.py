@@ -65,21 +65,18 @@ def read_rendered(text: str, path: str) -> RenderedFile | None:
     found = _by_section(text) or _read(text)
     if found is None or is_go_client(found, path):
         return None
-    component = _component(found.content, path)
-    if component is None or (
-        component == "client" and sum(is_known_key("client", key) for key in found.values) * 2 < len(found.values)
-    ):
+    component, values = _component(found.content, path), found.values
+    role = named_role = component
+    if component == "client":
+        if sum(is_known_key("client", key) for key in values) * 2 < len(values):
+            return None
+        enabled, named_role = values.get("seedPeer.enable"), role_named(path)
+        if enabled is True or (named_role == "seedClient" and enabled is not False):
+            role = "seedClient"
+    if component is None or role is None:
         return None
-    values = found.values
-    role = "seedClient" if component == "client" and values.get("seedPeer.enable") is True else component
     named = values.get({"client": "host.hostname", "scheduler": "server.host"}.get(component, ""))
     host = named if isinstance(named, str) and named else _folder(path)
-    named_role = role_named(path) if component == "client" else component
-    role = (
-        named_role
-        if role == "client" and named_role == "seedClient" and values.get("seedPeer.enable") is not False
-        else role
-    )
     return RenderedFile(path, component, role, host, values, found.lines, found.repeated, named_role)
 
 
@@ -113,9 +110,8 @@ def is_go_client(found: _Content, path: str) -> bool:
     new = sum(is_known_key("client", key) and not is_known_key("go-client", key) for key in keys)
     known = sum(is_known_key("go-client", key) for key in keys)
     # other programs have a proxy, health checks and logs too
-    is_own = any(
-        not re.match(r"(?:proxy|health|host|security|network|log\w*|metrics|verbose|console)\b", key) for key in old
-    )
+    common = re.compile(r"(?:proxy|health|host|security|network|log\w*|metrics|verbose|console)\b")
+    is_own = not all(map(common.match, old))
     if not is_own or known * 2 < len(keys):
         return False
     return len(old) > new or (_stem(path) == "dfget" and len(old) >= new)
@@ -156,9 +152,8 @@ def _by_section(text: str) -> _Content | None:
 def _component(content: Mapping[str, Any], path: str) -> str | None:
     sections = {name for name, inner in content.items() if isinstance(inner, Mapping)}
     scheduler, server = content.get("scheduler"), content.get("server")
-    if sections & {"download", "storage"} and (
-        sections & _WHOLE or (_stem(path) == "dfdaemon" and not sections - _CLIENT)
-    ):
+    is_whole = sections & _WHOLE or (_stem(path) == "dfdaemon" and not sections - _CLIENT)
+    if sections & {"download", "storage"} and is_whole:
         return "client"
     if "scheduler" in sections and isinstance(scheduler, Mapping) and _SCHEDULER & set(scheduler):
         return "scheduler"
@@ -167,5 +162,4 @@ def _component(content: Mapping[str, Any], path: str) -> str | None:
 
 
 def _folder(path: str) -> str | None:
-    name = PurePosixPath(path.replace("\\", "/").replace("!", "/").replace("::", "/")).parent.name
-    return name or None
+    return PurePosixPath(path.replace("\\", "/").replace("!", "/").replace("::", "/")).parent.name or None

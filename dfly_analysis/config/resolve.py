@@ -220,10 +220,8 @@ class Settings:
             found = defaults_of(role, name)
             era = found.at(version) if found and version else None
             if found and era and version:
-                component = "client" if role in CLIENT_ROLES else role
-                source = message(
-                    "{component} {version} (binary)", component=component, version=as_known(found.line, version)
-                )
+                component, known = "client" if role in CLIENT_ROLES else role, as_known(found.line, version)
+                source = message("{component} {version} (binary)", component=component, version=known)
                 return (Setting(name, role, host, era.default, "binary", source, found.helm_path),)
         return ()
 
@@ -354,12 +352,10 @@ def _charts(named: str | None, versions: Mapping[str, str | None], user: UserVal
     if not found:
         return (), ""
     span = found[0] if len(found) == 1 else message("{first} to {last}", first=found[0], last=found[-1])
-    client = next(iter(clients.values()))
+    values = {"charts": span, "version": next(iter(clients.values()))}
     if shipped:
-        return found, message("chart {charts}, which ships client {version}", charts=span, version=client)
-    return found, message(
-        "chart {charts}, nearest to client {version}, which no chart ships", charts=span, version=client
-    )
+        return found, message("chart {charts}, which ships client {version}", **values)
+    return found, message("chart {charts}, nearest to client {version}, which no chart ships", **values)
 
 
 def _written(version: str | None) -> str | None:

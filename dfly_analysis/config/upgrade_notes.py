@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
-from dfly_analysis.catalog.release_changes import changes_after
-from dfly_analysis.catalog.releases import Line, line_of, parse_version
+from dfly_analysis.catalog.releases import Line, changes_after, line_of, parse_version
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
@@ -76,10 +75,8 @@ def _images(line: Line, one: Settings, other: Settings) -> Iterator[Consequence]
     for role in ROLES if line == "chart" else ():
         before, after = one.versions[role], other.versions[role]
         if before != after:
-            none = message("none")
-            text = message(
-                "the {role} changes from {before} to {after}", role=role, before=before or none, after=after or none
-            )
+            values = {"role": role, "before": before or message("none"), "after": after or message("none")}
+            text = message("the {role} changes from {before} to {after}", **values)
             yield Consequence("image", role, None, text, before, after)
 
 
@@ -89,9 +86,8 @@ def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
         return
     factor = second.piece_bytes / first.piece_bytes
     times = message("{n:g} times longer", n=factor) if factor > 1 else message("{n:g} times shorter", n=1 / factor)
-    lengths = message(
-        "{before} → {after}", before=format_size(first.piece_bytes), after=format_size(second.piece_bytes)
-    )
+    sizes = [format_size(side.piece_bytes) for side in (first, second)]
+    lengths = message("{before} → {after}", before=sizes[0], after=sizes[1])
     text = message(
         "{role}: pieces of a {size} layer become {times} ({lengths}){limits}", role=role, size=format_size(one.size_bytes), times=times,
         lengths=lengths, limits=_limits(first.limit, second.limit),
@@ -103,18 +99,13 @@ def _pieces(role: str, one: Query, other: Query) -> Iterator[Consequence]:
 def _limits(first: Setting | None, second: Setting | None) -> Message | str:
     if first is None or second is None or first.seconds is None or second.seconds is None:
         return ""
-    before, after = format_duration(first.seconds), format_duration(second.seconds)
+    values = {"after": format_duration(second.seconds), "key": second.key, "source": second.source}
     if first.seconds == second.seconds:
-        return message(
-            " while the piece timeout stays {after} ({key}, {source})",
-            after=after,
-            key=second.key,
-            source=second.source,
-        )
+        return message(" while the piece timeout stays {after} ({key}, {source})", **values)
+    before = format_duration(first.seconds)
     return message(
-        ", and the piece timeout changes from {before} to {after} ({key}, {source})", before=before, after=after, key=second.key,
-        source=second.source,
-    )  # fmt: skip
+        ", and the piece timeout changes from {before} to {after} ({key}, {source})", before=before, **values
+    )
 
 
 def _demand(role: str, one: Query, other: Query) -> Iterator[Consequence]:
@@ -168,12 +159,9 @@ def _meanings(line: Line, one: Settings, other: Settings) -> Iterator[Consequenc
     forth = parse_version(old) <= parse_version(new)
     older, newer = (old, new) if forth else (new, old)
     for change in changes_after("server" if line == "server" else "client", older, newer):
-        values = {"release": change.release, "text": change.text}
-        text = (
-            message("from {release} on: {text}", **values)
-            if forth
-            else message("no longer, as from {release} on: {text}", **values)
-        )
+        text = message("from {release} on: {text}", release=change.release, text=change.text)
+        if not forth:
+            text = message("no longer, as from {release} on: {text}", release=change.release, text=change.text)
         states = (f"before {change.release}", f"from {change.release}")
         yield Consequence("meaning", None, change.key, text, states[not forth], states[forth])
 
@@ -193,7 +181,8 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
         observed.add((item.key, after))
         unread, read = item.at(old if after else new), item.at(new if after else old)
         since = read.since if after and read else unread.since if unread else new
-        where = {"key": item.key, "release": since if _is_between(since, old, new) else new}
+        is_between = sorted(map(parse_version, (old, since, new)))[1] == parse_version(since)
+        where = {"key": item.key, "release": since if is_between else new}
         if after:
             text = message("{key} is read from {release}", **where)
         else:
@@ -204,22 +193,14 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
         yield Consequence("key", item.component, item.key, text, states[before], states[after])
 
 
-def _is_between(release: str, old: str, new: str) -> bool:
-    low, high = sorted(map(parse_version, (old, new)))
-    return low <= parse_version(release) <= high
-
-
 def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:
     sides = [{found.id: found for found in check_settings(side, size=size_bytes).present()} for side in (one, other)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
         before, after = name in sides[0], name in sides[1]
         if before != after:
-            found = sides[1][name] if after else sides[0][name]
-            values = {"title": found.title, "name": name}
-            text = (
-                message("{title} [{name}]: new problem", **values)
-                if after
-                else message("{title} [{name}]: no longer a problem", **values)
-            )
+            found = sides[after][name]
+            text = message("{title} [{name}]: new problem", title=found.title, name=name)
+            if before:
+                text = message("{title} [{name}]: no longer a problem", title=found.title, name=name)
             states = ("absent", "present")
             yield Consequence("trap", None, found.knob, text, states[before], states[after])

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from dfly_analysis import reconstruction
-from dfly_analysis.catalog.releases import is_release
+from dfly_analysis.catalog.releases import is_release, parse_version
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.clock_offsets import correct_clocks
 from dfly_analysis.dataset.completeness import effective_timeouts, missing_inputs
@@ -17,7 +17,7 @@ from dfly_analysis.dataset.deduplication import find_duplicates, remove_copies, 
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.dataset.parquet_schema import table_schema
-from dfly_analysis.dataset.run_separation import InputRun, result_of_run, separate_runs
+from dfly_analysis.dataset.run_separation import InputRun, moment, result_of_run, separate_runs
 from dfly_analysis.dataset.stored_tables import use_stored_tables
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.io.file_names import path_key
@@ -57,10 +57,8 @@ def assemble(
     else:
         settings = infer_settings(given, engine, result)
         if reconstruct:
-            use_stored = not tables and use_stored_tables(
-                engine, parts, effective_timeouts(settings), terminations(result), clocks
-            )
-            _add_tables(engine, settings, result, use_stored=use_stored)
+            known = effective_timeouts(settings), terminations(result), clocks
+            _add_tables(engine, settings, result, use_stored=not tables and use_stored_tables(engine, parts, *known))
     missing = missing_inputs(engine) if reconstruct else ()
     return Dataset(engine, settings, missing, tuple(result.problems), copies, clocks, runs)
 
@@ -124,9 +122,9 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
     )
     releases: dict[str, str] = {}
     for component, release in [*(found[:2] for found in result.versions), *named]:
-        if not is_release(release):  # a label such as `dev` of a build of one's own
-            continue
-        releases[component] = max(release, releases.get(component, ""), key=_release_order)
+        if is_release(release):  # else a label such as `dev` of a build of one's own
+            older = releases.get(component, release)
+            releases[component] = max(release, older, key=lambda one: parse_version(one).release)
     found = given.with_versions(**releases).with_rendered(result.rendered)
     if not result.values or given.user.entries:
         return found
@@ -138,24 +136,14 @@ def infer_settings(given: Settings, engine: Engine, result: FileResult) -> Setti
     return found.with_values(result.values[0])
 
 
-def _release_order(release: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", release)[:3])
-
-
 def terminations(result: FileResult) -> Terminations:
     """Return by host what Kubernetes knows of the ends of its processes: time in nanoseconds, cause, confidence."""
     return {
-        host: tuple((_nanoseconds(one.time), one.cause, one.confidence) for one in terminations)
-        for host, terminations in pods.terminations_by_host(result.pods).items()
+        host: tuple(
+            (int(moment(one.time).astype(np.int64)) if one.time else None, one.cause, one.confidence) for one in ends
+        )
+        for host, ends in pods.terminations_by_host(result.pods).items()
     }
-
-
-def _nanoseconds(time: datetime | None) -> int | None:
-    if time is None:
-        return None
-    import pandas as pd
-
-    return pd.Timestamp(time).value
 
 
 def _add_jobs(engine: Engine, result: FileResult) -> None:
@@ -169,8 +157,7 @@ def _add_jobs(engine: Engine, result: FileResult) -> None:
     owner = jobs.job_of_url(frame, received)
     if not owner:
         return
-    rows = [{"url": url, "job_id": job_id} for url, job_id in owner.items()]
-    engine.add_rows("job_of_url", rows, pa.schema([("url", pa.string()), ("job_id", pa.string())]))
+    engine.add_rows("job_of_url", list(owner.items()), pa.schema([("url", pa.string()), ("job_id", pa.string())]))
     engine.execute("""
         UPDATE tasks SET job_id = job_of_url.job_id FROM job_of_url
         WHERE tasks.url = job_of_url.url AND tasks.role = 'seedClient'

@@ -7,7 +7,7 @@ bounds the offset of the two clocks from both sides, mostly to a few millisecond
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -146,30 +146,21 @@ def _service_paths(engine: Engine, result: FileResult) -> dict[_Clock, list[str]
 
 def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[str]]) -> list[_Bounds]:
     clocks = list(paths)
-    listed = [{"log_path": path, "clock": place} for place, clock in enumerate(clocks) for path in paths[clock]]
+    listed = [(path, place) for place, clock in enumerate(clocks) for path in paths[clock]]
     engine.add_rows("service_clocks", listed, pa.schema([("log_path", _TEXT), ("clock", pa.int64())]))
-    rows = engine.rows(sql("dataset", "clock_pairs"), (TOLERANCE_S,))
     found = [
         _Bounds(clocks[clock], host, *_interval(high, answered, ended), pairs)
-        for host, clock, answered, ended, high, pairs in rows
+        for host, clock, answered, ended, high, pairs in engine.rows(sql("dataset", "clock_pairs"), (TOLERANCE_S,))
     ]
-    times = [
-        {
-            "job_id": job["job_id"],
-            "created": job["created"],
-            "ended": job["ended"] if job["state"] == "SUCCESS" else None,
-        }
-        for job in result.jobs
-    ]
-    if times:
+    if result.jobs:
         moment = pa.timestamp("ns", "UTC")
         schema = pa.schema([("job_id", _TEXT), ("created", moment), ("ended", moment)])
+        times = [job if job["state"] == "SUCCESS" else {**job, "ended": None} for job in result.jobs]
         engine.add_arrow("job_times", pa.Table.from_pylist(times, schema))
         rows = engine.rows(sql("dataset", "job_clock_pairs"))
         of_jobs = [_Bounds(clocks[clock], JOBS, *_interval(high, low), pairs) for clock, low, high, pairs in rows]
-        found += [
-            one for one in of_jobs if one.is_steady
-        ]  # else a job waited in the queue after the Manager had given it up
+        # others waited in the queue after the Manager had given them up
+        found += [one for one in of_jobs if one.is_steady]
     return found
 
 
@@ -185,53 +176,32 @@ def _solve(bounds: Sequence[_Bounds], paths: Mapping[_Clock, Sequence[str]], res
     of_other: defaultdict[str, list[_Bounds]] = defaultdict(list)
     for one in bounds:
         of_clock[one.clock].append(one)
-    agreed = {
-        clock: _agreed(steady)
-        for clock, listed in of_clock.items()
-        if 2 * len(steady := [one for one in listed if one.is_steady]) >= len(listed)
-    }
+    steady = {clock: [one for one in listed if one.is_steady] for clock, listed in of_clock.items()}
+    agreed = {clock: _agreed(own) for clock, own in steady.items() if 2 * len(own) >= len(of_clock[clock])}
     zones_s = {clock: _zone_s(*interval) for clock, interval in agreed.items() if clock.is_zone_given}
-    if (
-        zones_s and len(set(zones_s.values())) == 1
-    ):  # one `--tz` for all logs without a zone, also those that no pair shows
-        (zone_s,) = set(zones_s.values())
-        zones_s = {clock: zone_s for clock in paths if clock.is_zone_given}
+    if len(shown := set(zones_s.values())) == 1:
+        # one `--tz` for all logs without a zone, also those that no pair shows
+        zones_s = dict.fromkeys((clock for clock in paths if clock.is_zone_given), *shown)
     _add_zones(corrections, zones_s, of_clock, result)
     for clock, listed in of_clock.items():
-        zone_s, pairs = zones_s.get(clock, 0.0), sum(one.pairs for one in listed)
+        pairs = sum(one.pairs for one in listed)
         if clock not in agreed:
-            _add_skew(
-                corrections,
-                clock.name,
-                clock.component,
-                max(one.low for one in listed),
-                min(one.high for one in listed),
-                pairs,
-            )
+            _add_skew(corrections, clock.name, clock.component, *_common(listed), pairs)
             corrections.incomparable.add((clock, None))
             continue
+        zone_s = zones_s.get(clock, 0.0)
         low, high = (end - zone_s for end in agreed[clock])
-        exact = [one.other for one in listed if one.is_steady and one.high - one.low <= _CERTAIN_S]
-        skew_s = _add_skew(
-            corrections, clock.name, clock.component, low, high, pairs, exact[0] if len(exact) == 1 else None
-        )
+        exact = [one.other for one in steady[clock] if one.high - one.low <= _CERTAIN_S]
+        only = exact[0] if len(exact) == 1 else None
+        skew_s = _add_skew(corrections, clock.name, clock.component, low, high, pairs, only)
         if skew_s is None:
             corrections.incomparable.add((clock, None))
-        corrections.of_service[clock] = -zone_s - (skew_s or 0.0)
+        shift_s = corrections.of_service[clock] = -zone_s - (skew_s or 0.0)
         for one in listed:
-            of_other[one.other].append(
-                one._replace(
-                    low=-one.high - corrections.of_service[clock], high=-one.low - corrections.of_service[clock]
-                )
-            )
+            of_other[one.other].append(one._replace(low=-one.high - shift_s, high=-one.low - shift_s))
     for other, listed in of_other.items():
-        low, high, pairs = (
-            max(one.low for one in listed),
-            min(one.high for one in listed),
-            sum(one.pairs for one in listed),
-        )
-        is_jobs = other == JOBS
-        skew_s = _add_skew(corrections, other, "manager" if is_jobs else "client", low, high, pairs)
+        is_jobs, pairs = other == JOBS, sum(one.pairs for one in listed)
+        skew_s = _add_skew(corrections, other, "manager" if is_jobs else "client", *_common(listed), pairs)
         if is_jobs:
             corrections.of_jobs_s = -(skew_s or 0.0)
         elif skew_s is None:
@@ -239,6 +209,10 @@ def _solve(bounds: Sequence[_Bounds], paths: Mapping[_Clock, Sequence[str]], res
         else:
             corrections.of_client[other] = -skew_s
     return corrections
+
+
+def _common(bounds: Sequence[_Bounds]) -> tuple[float, float]:
+    return max(one.low for one in bounds), min(one.high for one in bounds)
 
 
 def _agreed(bounds: Sequence[_Bounds]) -> tuple[float, float]:
@@ -269,18 +243,17 @@ def _zone_s(low: float, high: float) -> float:
 def _add_zones(
     corrections: _Corrections,
     zones_s: Mapping[_Clock, float],
-    of_clock: Mapping[_Clock, Sequence[_Bounds]],
+    bounds: Mapping[_Clock, Sequence[_Bounds]],
     result: FileResult,
 ) -> None:
     for zone_s in sorted(set(zones_s.values()) - {0.0}):
         clocks = [clock for clock, own in zones_s.items() if own == zone_s]
         corrections.of_service |= dict.fromkeys(clocks, -zone_s)
-        pairs = sum(one.pairs for clock in clocks for one in of_clock.get(clock, ()))
-        given, zone = _zone_names(result, zone_s)
+        pairs = sum(one.pairs for clock in clocks for one in bounds.get(clock, ()))
         names = format_list(sorted({clock.name for clock in clocks}))
-        corrections.found.append(
-            ClockOffset("zone", names, clocks[0].component, zone_s, zone_s, zone_s, pairs, True, given, zone)
-        )
+        offset = ClockOffset("zone", names, clocks[0].component, zone_s, zone_s, zone_s, pairs, True)
+        given, zone = _zone_names(result, zone_s)
+        corrections.found.append(replace(offset, given_zone=given, zone=zone))
 
 
 def _zone_names(result: FileResult, zone_s: float) -> tuple[str | None, str | None]:
@@ -303,35 +276,25 @@ def _add_skew(
     is_steady = low <= high + TOLERANCE_S
     if is_steady and low <= TOLERANCE_S and high >= -TOLERANCE_S:
         return 0.0
-    known = {end: end if math.isfinite(end) else None for end in (low, high)}
-    ends = [end for end in known.values() if end is not None]
+    low_s, high_s = (end if math.isfinite(end) else None for end in (low, high))
+    ends = [end for end in (low_s, high_s) if end is not None]
     middle, is_certain = sum(ends) / len(ends), is_steady and high - low <= _CERTAIN_S
-    corrections.found.append(
-        ClockOffset("skew", name, component, middle, known[low], known[high], pairs, is_certain, other=other)
-    )
+    offset = ClockOffset("skew", name, component, middle, low_s, high_s, pairs, is_certain, other=other)
+    corrections.found.append(offset)
     return middle if is_certain else None
 
 
 def _apply(
     engine: Engine, result: FileResult, corrections: _Corrections, paths: Mapping[_Clock, Sequence[str]]
 ) -> None:
-    shifts: list[_Shift] = [
-        (path, clock.component, None, seconds)
-        for clock, seconds in corrections.of_service.items()
-        for path in paths[clock]
-        if seconds
-    ]
-    shifts += _client_shifts(
-        engine, result, {host: seconds for host, seconds in corrections.of_client.items() if seconds}
-    )
-    columns = ("log_path", "component", "host", "shift_ns")
-    rows = [dict(zip(columns, (*place, round(seconds * 1e9)), strict=True)) for *place, seconds in shifts]
-    engine.add_rows(
-        "clock_shifts", rows, pa.schema([*((name, _TEXT) for name in columns[:3]), ("shift_ns", pa.int64())])
-    )
-    incomparable = [
-        {"log_path": path, "host": host} for clock, host in corrections.incomparable for path in paths[clock]
-    ]
+    of_host = {host: shift_s for host, shift_s in corrections.of_client.items() if shift_s}
+    shifts = _client_shifts(engine, result, of_host)
+    for clock, shift_s in corrections.of_service.items():
+        shifts += [(path, clock.component, None, shift_s) for path in paths[clock] if shift_s]
+    place = [("log_path", _TEXT), ("component", _TEXT), ("host", _TEXT)]
+    rows = [(*log, round(seconds * 1e9)) for *log, seconds in shifts]
+    engine.add_rows("clock_shifts", rows, pa.schema([*place, ("shift_ns", pa.int64())]))
+    incomparable = [(path, host) for clock, host in corrections.incomparable for path in paths[clock]]
     engine.add_rows("clocks_incomparable", incomparable, pa.schema([("log_path", _TEXT), ("host", _TEXT)]))
     engine.execute("ALTER VIEW events RENAME TO events_as_logged")
     engine.execute(sql("dataset", "corrected_events"))
@@ -351,11 +314,9 @@ def _client_shifts(engine: Engine, result: FileResult, of_host: Mapping[str, flo
     """Return what to add to the logs of clients: to the whole file where it is of one host."""
     if not of_host:
         return []
-    listed = engine.rows(
-        "SELECT DISTINCT log_path, host FROM events WHERE component = 'client' AND event_id = 'task_started'"
-    )
     hosts: defaultdict[str, set[str]] = defaultdict(set)
-    for path, host in listed:
+    started = "component = 'client' AND event_id = 'task_started'"
+    for path, host in engine.rows(f"SELECT DISTINCT log_path, host FROM events WHERE {started}"):
         hosts[path].add(host)
     shifts: list[_Shift] = []
     for row in result.coverage:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any
 
 from dfly_analysis.dataset.event_parts import PartTask
@@ -26,18 +27,14 @@ def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[Fi
 
     client = _connect(Client, address)
     try:
-        futures = [
-            client.submit(_run, task, key=f"dfly-analysis-{task.name}", pure=False, retries=RETRIES) for task in tasks
-        ]
+        submit = partial(client.submit, _run, pure=False, retries=RETRIES)
+        futures = [submit(task, key=f"dfly-analysis-{task.name}") for task in tasks]
         for task, future in zip(tasks, futures, strict=True):
             try:
                 text, count = future.result()
             except KilledWorker as problem:
-                raise SourceError(
-                    "killed every worker that read it",
-                    where=task.sources[0].address,
-                    hint="give the workers more memory, or leave the file out",
-                ) from problem
+                where, hint = task.sources[0].address, "give the workers more memory, or leave the file out"
+                raise SourceError("killed every worker that read it", where=where, hint=hint) from problem
             except (CancelledError, asyncio.CancelledError, OSError, TimeoutError) as problem:
                 hint = "start it again, then run the command again"
                 raise SourceError("the scheduler no longer answers", where=address, hint=hint) from problem
@@ -48,15 +45,14 @@ def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[Fi
 
 
 def _connect(client: Any, address: str) -> Any:
+    hint = "name it like tcp://scheduler:8786"
     if not _ADDRESS.fullmatch(address):
-        raise SourceError("is no scheduler's address", where=address, hint="name it like tcp://scheduler:8786")
+        raise SourceError("is no scheduler's address", where=address, hint=hint)
     try:
         return client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-        raise SourceError(
-            f"no scheduler answers: {reason}", where=address, hint="name it like tcp://scheduler:8786"
-        ) from problem
+        raise SourceError(f"no scheduler answers: {reason}", where=address, hint=hint) from problem
 
 
 def _run(task: PartTask) -> tuple[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,46 +34,28 @@ class _TableFrame(cached_property["pd.DataFrame"]):
         self.__doc__ = doc
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Everything that was read.
 
     The tables are relations of an embedded DuckDB; each attribute below fetches one as a DataFrame the first time it is
     used. Query what is larger than memory with `sql` instead.
-
-    Parameters
-    ----------
-    engine : Engine
-        Holds a relation for each table of `dfly_analysis.schema`.
-    settings : Settings
-        Resolved with the versions and rendered files found in the input.
-    missing_inputs : tuple of str
-        What the input does not hold and what that costs, a sentence each.
-    problems : tuple of str
-        Files that could not be read, or only in part, one line each.
-    copies : mapping of str to sequence of str
-        Address of each log that repeats records of others, and of those others.
-    clocks : tuple of ClockOffset
-        Clocks that disagree with the others.
-    input_runs : tuple of InputRun
-        The runs of which the input holds several; their hosts are named ``HOST (RUN)``.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        settings: Settings | None = None,
-        missing_inputs: tuple[str, ...] = (),
-        problems: tuple[str, ...] = (),
-        copies: Mapping[str, Sequence[str]] | None = None,
-        clocks: tuple[ClockOffset, ...] = (),
-        input_runs: tuple[InputRun, ...] = (),
-    ) -> None:
-        self.engine = engine
-        self.settings = settings or Settings.resolve()
-        self.missing_inputs = missing_inputs
-        self.problems = problems
-        self.copies = copies or {}
-        self.clocks, self.input_runs = clocks, input_runs
+    engine: Engine
+    """Holds a relation for each table of `dfly_analysis.schema`."""
+    settings: Settings = field(default_factory=Settings.resolve)
+    """Resolved with the versions and rendered files found in the input."""
+    missing_inputs: tuple[str, ...] = ()
+    """What the input does not hold and what that costs, a sentence each."""
+    problems: tuple[str, ...] = ()
+    """Files that could not be read, or only in part, one line each."""
+    copies: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Address of each log that repeats records of others, and of those others."""
+    clocks: tuple[ClockOffset, ...] = ()
+    """Clocks that disagree with the others."""
+    input_runs: tuple[InputRun, ...] = ()
+    """The runs of which the input holds several; their hosts are named ``HOST (RUN)``."""
 
     def __repr__(self) -> str:
         files, tasks, pieces = self.rows("SELECT (SELECT count(*) FROM coverage), (SELECT count(*) FROM tasks), (SELECT count(*) FROM pieces)")[0]  # fmt: skip
@@ -80,28 +63,23 @@ class Dataset:
 
     @classmethod
     def from_frames(
-        cls,
-        settings: Settings | None = None,
-        missing_inputs: tuple[str, ...] = (),
-        problems: tuple[str, ...] = (),
-        **frames: pd.DataFrame,
+        cls, settings: Settings | None = None, missing_inputs: tuple[str, ...] = (), **frames: pd.DataFrame
     ) -> Self:
         """Return a dataset of DataFrames that obey their schemas, by table name; others are empty. Raises `TableError` for another type or a missing column."""
         engine = Engine()
         for name, table in _TABLES.items():
             engine.add_frame(table, table.check(frames[name]) if name in frames else table.frame())
-        return cls(engine, settings, missing_inputs, problems)
+        return cls(engine, settings or Settings.resolve(), missing_inputs)
 
     def with_frames(self, **frames: pd.DataFrame) -> Self:
         """Return a dataset in which these tables are replaced."""
         present = {name: getattr(self, name) for name in _TABLES}
-        return type(self).from_frames(self.settings, self.missing_inputs, self.problems, **{**present, **frames})
+        changed = self.from_frames(self.settings, self.missing_inputs, **{**present, **frames})
+        return replace(changed, problems=self.problems)
 
     def with_settings(self, settings: Settings) -> Self:
         """Return a dataset of the same tables with other settings."""
-        return type(self)(
-            self.engine, settings, self.missing_inputs, self.problems, self.copies, self.clocks, self.input_runs
-        )
+        return replace(self, settings=settings)
 
     @property
     def notices(self) -> tuple[Message, ...]:

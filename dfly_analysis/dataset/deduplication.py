@@ -53,16 +53,12 @@ def record_hashes(table: pa.Table) -> Hashes:
     time = table.column("time")
     moments = values_of(time).astype(np.uint64)
     lengths = lengths_of(table.column("message")).astype(np.uint64)
-    mixed = (moments ^ (lengths << np.uint64(40)) ^ _hosts(table)) * _MIX[0]
+    codes, names = codes_and_texts(table, "host_id")
+    hosts = np.array([*(zlib.crc32(name.encode()) for name in names), 0], np.uint64)[codes]  # 0 where none is named
+    mixed = (moments ^ (lengths << np.uint64(40)) ^ hosts) * _MIX[0]
     mixed = (mixed ^ (mixed >> np.uint64(31))) * _MIX[1]
     mixed = mixed ^ (mixed >> np.uint64(29))
     return np.asarray(mixed[is_there(time)] if time.null_count else mixed, np.uint64)
-
-
-def _hosts(table: pa.Table) -> Hashes:
-    """Return a number for the host that each record names itself, 0 where it names none; each name is looked at once."""
-    codes, names = codes_and_texts(table, "host_id")
-    return np.array([*(zlib.crc32(name.encode()) for name in names), 0], np.uint64)[codes]
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,21 +151,19 @@ def remove_copies(engine: Engine, copies: Copies) -> None:
 
     A record is the same where time, message and host id are; of records whose message is not kept, where the piece is.
     """
-    pairs = [{"copy": copy, "original": original} for copy, originals in copies.items() for original in originals]
+    pairs = [(copy, original) for copy, originals in copies.items() for original in originals]
     engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
     engine.execute(sql("dataset", "repeated_records"))
 
 
 def with_notes(coverage: Iterable[Mapping[str, Any]], copies: Copies) -> list[dict[str, Any]]:
     """Return the rows of coverage, with a note for each copy."""
-    sizes = {row["path"]: row["sha256"] for row in coverage}
-    noted = []
-    for row in coverage:
-        originals = copies.get(row["path"])
-        if originals:
-            same = sizes[row["path"]] == sizes[originals[0]]
+    hashes = {row["path"]: row["sha256"] for row in coverage}
+    noted = [dict(row) for row in coverage]
+    for row in noted:
+        if originals := copies.get(row["path"]):
+            same = row["sha256"] == hashes[originals[0]]
             what = "the same bytes as" if same else "holds the same records as"
             note = f"{what} {' and '.join(originals)}; its records count once"
-            row = {**row, "note": f"{row['note']}; {note}" if row.get("note") else note}  # noqa: PLW2901
-        noted.append(dict(row))
+            row["note"] = f"{row['note']}; {note}" if row.get("note") else note
     return noted

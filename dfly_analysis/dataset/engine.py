@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,14 +45,10 @@ class Engine:
         self.folder = Path(self._folder.name)
         self.lock = threading.RLock()
         connection = duckdb.connect(
-            ":memory:",
-            config={
-                "memory_limit": f"{LIMIT_MIB}MiB",
-                "threads": worker_count(),
-                "temp_directory": str(self.folder / "spill"),
-                "autoinstall_known_extensions": False,
-            },
+            ":memory:", config={"threads": worker_count(), "autoinstall_known_extensions": False}
         )
+        connection.execute(f"SET memory_limit = '{LIMIT_MIB}MiB'")
+        connection.execute(f"SET temp_directory = {text_literal(str(self.folder / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("CREATE MACRO nanoseconds(t) AS epoch_ns(t)")
         connection.execute(r"CREATE MACRO run_of(host) AS regexp_extract(host, ' \((.*)\)$', 1)")
@@ -73,11 +70,8 @@ class Engine:
                 return statements()
             except duckdb.OutOfMemoryException as problem:
                 if self._limit_mib >= LARGEST_LIMIT_MIB:
-                    raise TableError(
-                        f"needs more than {self._limit_mib} MiB of memory",
-                        where="SQL query",
-                        hint="analyse fewer logs at a time",
-                    ) from problem
+                    reason, hint = f"needs more than {self._limit_mib} MiB of memory", "analyse fewer logs at a time"
+                    raise TableError(reason, where="SQL query", hint=hint) from problem
                 self._limit_mib = min(self._limit_mib * 5 // 4, LARGEST_LIMIT_MIB)
                 self.connection.execute(f"SET memory_limit = '{self._limit_mib}MiB'")
 
@@ -104,10 +98,7 @@ class Engine:
             names = ", ".join(text_literal(str(path)) for path in parts)
             query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{names}], hive_partitioning = false)"
         self.execute(f"CREATE VIEW events AS {query}")
-        rows = [
-            {"log_path": path, "file_order": place, "newest_first": newest_first} for path, place, newest_first in files
-        ]
-        self.add_rows("files", rows, _FILES)
+        self.add_rows("files", files, _FILES)
 
     def add_frame(self, table: Table, frame: pd.DataFrame) -> None:
         """Add a relation that holds a DataFrame in the types of its table."""
@@ -119,10 +110,10 @@ class Engine:
         self.add_arrow(table.name, arrow)
 
     def add_rows(self, name: str, rows: Sequence[Any], schema: pa.Schema) -> None:
-        """Add a relation of rows, each a mapping by column; missing values are null."""
-        self.add_arrow(
-            name, pa.table([_column([row.get(field.name) for row in rows], field.type) for field in schema], schema)
-        )
+        """Add a relation of rows, each a mapping by column or a tuple; missing values are null."""
+        named = [dict(zip(schema.names, row, strict=True)) if isinstance(row, tuple) else row for row in rows]
+        columns = [_column([row.get(field.name) for row in named], field.type) for field in schema]
+        self.add_arrow(name, pa.table(columns, schema))
 
     def add_table_rows(self, table: Table, rows: Sequence[Any]) -> None:
         """Add a table of rows that are not yet in its types."""
@@ -140,9 +131,8 @@ class Engine:
         """Return the rows of a query as an Arrow table; raises `TableError` with DuckDB's error message."""
         try:
             with self.lock:
-                return self.with_memory(
-                    lambda: self.connection.sql(query, params=list(parameters)).to_arrow_reader(_BATCH_ROWS).read_all()
-                )
+                found = partial(self.connection.sql, query, params=list(parameters))
+                return self.with_memory(lambda: found().to_arrow_reader(_BATCH_ROWS).read_all())
         except duckdb.Error as problem:
             raise TableError(" ".join(str(problem).split()), where="SQL query") from problem
 
@@ -188,11 +178,9 @@ class Engine:
 def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
     """Return the Arrow schema of a DataFrame in the types of its table; further columns as Arrow infers them."""
     own = arrow_schema() if table is EVENTS else table_schema(table)
-    fields = [
-        own.field(name) if name in own.names else pa.field(name, pa.array(frame[name], from_pandas=True).type)
-        for name in frame.columns
-    ]
-    return pa.schema(fields)
+    known = {field.name: field.type for field in own}
+    types = ((name, known.get(name) or pa.array(frame[name], from_pandas=True).type) for name in frame.columns)
+    return pa.schema(list(types))
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

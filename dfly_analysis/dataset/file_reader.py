@@ -271,6 +271,7 @@ class _FileReader:
         """Read a file that is not a log as a whole, and return its coverage row."""
         result, broken = self.result, list[SourceError]()
         text = opened.text()
+        kind = "jobs" if jobs.recognises(head) else "pods"
         lines = text.count("\n") + (not text.endswith("\n"))
         if prometheus.recognises(head):
             part = prometheus.read_metrics(text, opened.address)
@@ -280,25 +281,17 @@ class _FileReader:
                 "kind": "metrics", "component": part.component, "host": part.host, "lines": lines,
                 "parsed": lines - part.rejected, "rejected": part.rejected,
             }  # fmt: skip
-        if jobs.recognises(head):
-            rows = jobs.read_jobs(text, opened.address, on_problem=broken.append)
-            self._add_broken(opened, broken)
-            result.jobs += rows
-            return {"kind": "jobs", "lines": lines, "parsed" if rows else "rejected": lines}
-        if pods.recognises(head):
-            rows = pods.read_pods(text, opened.address, on_problem=broken.append)
-            self._add_broken(opened, broken)
-            result.pods += rows
-            return {"kind": "pods", "lines": lines, "parsed" if rows else "rejected": lines}
+        if kind == "jobs" or pods.recognises(head):
+            read = jobs.read_jobs if kind == "jobs" else pods.read_pods
+            rows = read(text, opened.address, on_problem=broken.append)
+            for problem in broken[:-1] if opened.problem else broken:  # a truncated file's last one is its truncation
+                result.add_problem(problem)
+            (result.jobs if kind == "jobs" else result.pods).extend(rows)
+            return {"kind": kind, "lines": lines, "parsed" if rows else "rejected": lines}
         if benchmarks.recognises(head):
-            result.runs += benchmarks.read_bench(text, opened.address, on_problem=self.result.add_problem)
+            result.runs += benchmarks.read_bench(text, opened.address, on_problem=result.add_problem)
             return {"kind": "bench", "lines": lines, "parsed": lines}
         return {"lines": lines, "rejected": lines, "note": reason}
-
-    def _add_broken(self, opened: Opened, broken: list[SourceError]) -> None:
-        """Add the places that are not JSON; the last place of a truncated file is reported as its truncation."""
-        for problem in broken[:-1] if opened.problem else broken:
-            self.result.add_problem(problem)
 
     @staticmethod
     def _configuration(opened: Opened, head: str) -> ConfigInput | None:

@@ -65,7 +65,7 @@ class InputRun:
 
     def holds_time(self, time: Any) -> bool:
         """Return whether a moment is of this run."""
-        return time is not None and bool(self.since <= _moment(time) < self.until)
+        return time is not None and bool(self.since <= moment(time) < self.until)
 
     def holds(self, path: object) -> bool:
         """Return whether a file lies below the folders and archives of this run."""
@@ -100,10 +100,10 @@ def separate_runs(engine: Engine, result: FileResult, copies: Mapping[str, Any])
     if not branches:
         return ()
     runs = _runs(engine, branches)
-    if len(runs) > 1:
-        _apply(engine, result, runs)
-        return runs
-    return ()
+    if len(runs) < 2:
+        return ()
+    _apply(engine, result, runs)
+    return runs
 
 
 def result_of_run(result: FileResult, run: InputRun | None, runs: Sequence[InputRun]) -> FileResult:
@@ -150,8 +150,8 @@ def _branches(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, Any]) 
             continue
         branches = [
             _Branch(
-                host, root, tuple(row["path"] for _, row in rows), min(_moment(row["first"]) for _, row in rows),
-                max(_moment(row["last"]) for _, row in rows), any(len(steps) == len(root) for steps, _ in rows),
+                host, root, tuple(row["path"] for _, row in rows), min(moment(row["first"]) for _, row in rows),
+                max(moment(row["last"]) for _, row in rows), any(len(steps) == len(root) for steps, _ in rows),
             )
             for root, rows in of_root.items()
         ]  # fmt: skip
@@ -159,7 +159,8 @@ def _branches(coverage: Iterable[Mapping[str, Any]], copies: Mapping[str, Any]) 
     return found
 
 
-def _moment(time: Any) -> np.datetime64:
+def moment(time: Any) -> np.datetime64:
+    """Return a time in UTC as numpy has it, nanoseconds."""
     return np.datetime64(time.astimezone(UTC).replace(tzinfo=None) if isinstance(time, datetime) else time, "ns")
 
 
@@ -233,7 +234,7 @@ def _sharing_peers(
 ) -> list[tuple[_Root, _Root]]:
     """Return the roots whose clients log the same peer: they continue one another."""
     place = {root: number for number, root in enumerate(roots)}
-    rows = [{"log_path": path, "root": place[branch.root]} for branches in hosts for branch in branches for path in branch.paths]  # fmt: skip
+    rows = [(path, place[branch.root]) for branches in hosts for branch in branches for path in branch.paths]
     engine.add_rows("root_of_log", rows, pa.schema([("log_path", pa.string()), ("root", pa.int64())]))
     engine.execute("""
         CREATE OR REPLACE TEMP TABLE peers_of_roots AS
@@ -272,11 +273,10 @@ def _apply(engine: Engine, result: FileResult, runs: Sequence[InputRun]) -> None
         run = run_of.get(str(path))
         return f"{host} ({run})" if run and host else host
 
-    text = pa.string()
-    engine.add_rows("run_of_log", [{"log_path": path, "run": run} for path, run in run_of.items()], pa.schema([("log_path", text), ("run", text)]))  # fmt: skip
-    moment = pa.timestamp("ns", "UTC")
-    times = [{"run": run.name, "since": run.since, "until": run.until} for run in runs]
-    engine.add_rows("run_times", times, pa.schema([("run", text), ("since", moment), ("until", moment)]))
+    text, time = pa.string(), pa.timestamp("ns", "UTC")
+    engine.add_rows("run_of_log", list(run_of.items()), pa.schema([("log_path", text), ("run", text)]))
+    times = [(run.name, run.since, run.until) for run in runs]
+    engine.add_rows("run_times", times, pa.schema([("run", text), ("since", time), ("until", time)]))
     engine.execute(_RUN_OF_PEER)
     engine.execute("ALTER VIEW events RENAME TO events_of_all_runs")
     engine.execute(_EVENTS)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.checks import load_checks
+from dfly_analysis.catalog.error_signatures import possible_causes
 from dfly_analysis.dataset import DatasetOrPaths, as_dataset
 from dfly_analysis.diagnosis import fragment_causes
 from dfly_analysis.diagnosis.causes import STRENGTHS, cause_shares

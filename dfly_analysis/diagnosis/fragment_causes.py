@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dfly_analysis.catalog.ambiguous_texts import possible_causes
 from dfly_analysis.catalog.defaults import defaults_of
-from dfly_analysis.catalog.error_signatures import Signature, failures_in, signature
+from dfly_analysis.catalog.error_signatures import Signature, failures_in, possible_causes, signature
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import DflyError
 from dfly_analysis.findings import Alternative, CauseProportion, Diagnosis, Finding

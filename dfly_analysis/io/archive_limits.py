@@ -93,6 +93,5 @@ class Budget:
         """Report, once for the whole file, that archives are nested too deep."""
         if not self._too_deep:
             self._too_deep = True
-            self.report(
-                f"archives are nested more than {self.limits.depth} levels deep", address, LimitExceededError.hint
-            )
+            reason = f"archives are nested more than {self.limits.depth} levels deep"
+            self.report(reason, address, LimitExceededError.hint)

@@ -5,7 +5,7 @@ import lzma
 import re
 import sys
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any
 
 from isal import igzip_lib
 
@@ -23,35 +23,14 @@ _MAGIC_BYTES = 6
 _MIN_FEED_BYTES = 4096  # a file of very many very small members must not be copied once a member
 
 
-class Decompressor(Protocol):
-    """The interface that isal, zstd, lzma and bz2 share."""
-
-    @property
-    def eof(self) -> bool:
-        """Return whether the member, frame or stream has ended."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Return whether more output needs more input."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """Return the input behind the end."""
-
-    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
-        """Return up to so many bytes; input that was not needed is kept."""
-
-
-_DECOMPRESSORS = cast(
-    "dict[str, Callable[[], Decompressor]]",
-    {
-        "gzip": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
-        "deflate": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE),
-        "zstd": zstd.ZstdDecompressor,
-        "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES),
-        "bzip2": bz2.BZ2Decompressor,
-    },
-)
+# each has `eof`, `needs_input`, `unused_data` and `decompress(data, max_length)`, as those of the standard library
+_DECOMPRESSORS: dict[str, Callable[[], Any]] = {
+    "gzip": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+    "deflate": lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_DEFLATE),
+    "zstd": zstd.ZstdDecompressor,
+    "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_XZ_MEMORY_BYTES),
+    "bzip2": bz2.BZ2Decompressor,
+}
 
 
 class Decompressed:
@@ -102,7 +81,7 @@ class Decompressed:
             self._begin_member()
             return b""
         data = self._feed() if self._decompressor.needs_input else b""
-        block = self._decompressor.decompress(data, size)
+        block: bytes = self._decompressor.decompress(data, size)
         unused = len(self._decompressor.unused_data)
         self._at -= unused
         self._member_bytes -= unused

@@ -11,12 +11,20 @@ from typing import BinaryIO, Literal, cast
 
 from dfly_analysis.errors import SourceError, suggest_similar
 from dfly_analysis.io.archive_limits import DEFAULT_LIMITS, ArchiveLimits, Budget
-from dfly_analysis.io.archives import expand
 from dfly_analysis.io.file_names import clean, path_key
 from dfly_analysis.io.input_stream import Opened
 from dfly_analysis.io.local import LocalFile, Pipe, kind_of, open_local, standard_input
 from dfly_analysis.io.s3 import ObjectFile, list_objects
-from dfly_analysis.io.streams import BROKEN, reason_of
+from dfly_analysis.io.streams import (
+    BROKEN,
+    COMPRESSED,
+    RECORD_BYTES,
+    UNSUPPORTED,
+    Buffered,
+    ByteStream,
+    packed_as,
+    reason_of,
+)
 
 OnProblem = Callable[[SourceError], None]
 _Found = tuple[str, os.stat_result]
@@ -62,6 +70,50 @@ def open_file(
                 yield from expand(address, LocalFile(file, source_file.size_bytes), budget, file=file)
     except BROKEN as problem:
         budget.report_break(problem, address)
+
+
+def expand(
+    address: str, stream: ByteStream, budget: Budget, *, depth: int = 0, file: BinaryIO | None = None
+) -> Iterator[Opened]:
+    """Open what a stream holds, layer by layer: itself where it is plain; nothing that unpacks is imported before something is packed."""
+    buffered = Buffered(stream) if depth else Buffered(stream, budget.count_input)
+    try:
+        head = buffered.peek(RECORD_BYTES)
+    except BROKEN as problem:
+        budget.report_break(problem, address)
+        return
+    kind = packed_as(head)
+    if kind is None:
+        yield Opened(address, buffered)
+    elif kind in UNSUPPORTED:
+        budget.report(f"is {kind}, which is not supported", address, "unpack it by hand")
+    elif depth >= budget.limits.depth:
+        budget.report_depth(address)
+    elif kind in COMPRESSED:
+        from dfly_analysis.io.compression import Decompressed
+
+        yield from expand(address, Decompressed(buffered, kind, budget), budget, depth=depth + 1)
+    else:
+        try:
+            for name, member in _members(kind, address, buffered, budget, file):
+                if budget.exceeded:
+                    return
+                budget.count_member()
+                yield from expand(f"{address}!{clean(name)}", member, budget, depth=depth + 1)
+        except BROKEN as problem:
+            budget.report_break(problem, address)
+
+
+def _members(
+    kind: str, address: str, archive: Buffered, budget: Budget, file: BinaryIO | None
+) -> Iterator[tuple[str, ByteStream]]:
+    if kind == "tar":
+        from dfly_analysis.io.tar_reader import tar_members
+
+        return tar_members(archive)
+    from dfly_analysis.io.zip_reader import zip_members
+
+    return zip_members(address, archive, budget, file)
 
 
 def open_sources(
@@ -160,10 +212,8 @@ def _matches(pattern: str) -> Iterator[str]:
     """Yield what a glob names; as in a shell, hidden files only where the pattern asks for them. Links to folders end ``**``."""
     parts = Path(pattern).parts
     fixed = next(at for at, part in enumerate(parts) if has_magic(part))
-    base, wanted = (
-        Path(*parts[:fixed]),
-        [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in parts[fixed:]],
-    )
+    base = Path(*parts[:fixed])
+    wanted = [part if part == "**" else re.sub(r"\*\*+", "*", part) for part in parts[fixed:]]
     may_be_hidden = any(part.startswith(".") for part in wanted)
     for match in base.glob("/".join(wanted)):
         if may_be_hidden or not any(part.startswith(".") for part in match.parts[len(base.parts) :]):

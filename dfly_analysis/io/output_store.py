@@ -139,12 +139,8 @@ class ObjectStore:
 
     def write(self, name: str, content: str | Path | bytes) -> None:
         """Upload it, in parts where it is large; it is seen only when it is complete."""
-        s3.put(
-            self._client,
-            self._key(name),
-            Path(content) if isinstance(content, str) else content,
-            f"{self.address}/{name}",
-        )
+        source = Path(content) if isinstance(content, str) else content
+        s3.put(self._client, self._key(name), source, f"{self.address}/{name}")
 
     @contextmanager
     def atomic_write(self, name: str) -> Iterator[Path]:

@@ -73,9 +73,8 @@ class _Member:
 
     def __init__(self, file: _HeaderFile, header: tarfile.TarInfo) -> None:
         self._file = file
-        self._left_bytes = (
-            sum(size for _, size in cast("list[tuple[int, int]]", header.sparse)) if header.issparse() else header.size
-        )
+        parts = cast("list[tuple[int, int]]", header.sparse) if header.issparse() else [(0, header.size)]
+        self._left_bytes = sum(size for _, size in parts)
         self.note = _SPARSE_NOTE if header.issparse() else None
         self._broken: BrokenStreamError | None = None
 

@@ -1,6 +1,7 @@
 """Builds the native library: by the installation, and again where it is older than the sources beside it."""
 
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 from dfly_analysis.catalog.log_fields import CLIENT_LEVELS, LEVELS, SPAN_FIELDS, TAIL_STARTS, ZAP_FIELDS, ZAP_LEVELS
@@ -98,7 +100,7 @@ def header() -> str:
         _macro("DFLY_LAYOUT", ", ".join(_layout())),
         _macro("DFLY_COMPACT_LEVELS", ", ".join(f'"{level:>5}"' for level in CLIENT_LEVELS)),
         _macro("DFLY_SPAN_FIELDS", ", ".join(f'FIELD("{name}=", {(column or "ignored").upper()})' for name, column in SPAN_FIELDS.items())),
-        _macro("DFLY_TAIL_STARTS", ", ".join(f"TAIL_START({_quoted(start)})" for start in TAIL_STARTS)),
+        _macro("DFLY_TAIL_STARTS", ", ".join(f"TAIL_START({json.dumps(start)})" for start in TAIL_STARTS)),
         _macro("DFLY_TAIL_FIRST_LETTERS", " ".join(f"case '{letter}':" for letter in sorted({start[1] for start in TAIL_STARTS}))),
         _macro("DFLY_ZAP_LEVELS", ", ".join(f'ZAP_LEVEL("{name}", {level})' for name, level in ZAP_LEVELS.items())),
         _macro("DFLY_ZAP_NAMES", _zap_cases(names)),
@@ -116,10 +118,6 @@ def _enum(*names: str) -> str:
 
 def _macro(name: str, value: str) -> str:
     return f"#define {name} {value}"
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _layout() -> list[str]:
@@ -163,19 +161,11 @@ def _secret_words(words: Iterable[str], first_words: Iterable[str]) -> list[str]
     kinds = dict.fromkeys(words, "ENDING") | dict.fromkeys(first_words, "FIRST_WORD")
     folded = sorted((bytes(byte | 32 for byte in word.encode()), kind) for word, kind in kinds.items())
     for number, (word, _) in enumerate(folded):
-        windows |= {_hash(word[:3], _WINDOW_BITS)}
-        windows |= (
-            {_hash(bytes((byte, *word[:2])), _WINDOW_BITS) for byte in range(32, 128) if byte & 32}
-            if len(word) == 3
-            else {_hash(word[1:4], _WINDOW_BITS)}
-        )
+        before = [bytes((byte, *word[:2])) for byte in range(32, 128) if byte & 32]
+        windows |= {_hash(window, _WINDOW_BITS) for window in (word[:3], *(before if len(word) == 3 else [word[1:4]]))}
         chains[_hash(word[:3], _FIRST_BITS)].append(number)
     ordered = [number for own in sorted(chains) for number in chains[own]]
-    first, at = [0] * ((1 << _FIRST_BITS) + 1), 0
-    for own in range(1 << _FIRST_BITS):
-        first[own] = at
-        at += len(chains.get(own, ()))
-    first[-1] = at
+    first = accumulate((len(chains.get(own, ())) for own in range(1 << _FIRST_BITS)), initial=0)
     bits = [0] * ((1 << _WINDOW_BITS) // 64)
     for window in windows:
         bits[window // 64] |= 1 << window % 64

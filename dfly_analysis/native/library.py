@@ -33,11 +33,8 @@ def load_library() -> Library | None:
         except (OSError, ValueError) as reason:
             problem = str(reason)
     if problem:
-        warnings.warn(
-            f"the native reader is not used, logs are read more slowly: {problem} (install the package again)",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        text = f"the native reader is not used, logs are read more slowly: {problem} (install the package again)"
+        warnings.warn(text, RuntimeWarning, stacklevel=2)
     return None
 
 

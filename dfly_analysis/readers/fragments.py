@@ -8,21 +8,25 @@ import html
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from functools import cache
 from os.path import commonprefix
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from dfly_analysis.catalog.ambiguous_texts import other_programs_texts
-from dfly_analysis.catalog.error_signatures import Signature, is_benign, load_signatures, signatures_in
+from dfly_analysis.catalog.error_signatures import (
+    Signature,
+    is_benign,
+    load_signatures,
+    other_programs_texts,
+    signatures_in,
+)
 from dfly_analysis.catalog.log_fields import LEVELS, ZAP_LEVELS
 from dfly_analysis.readers.logs.event_matching import take_event
 from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
 from dfly_analysis.readers.logs.log_identity import split_host
+from dfly_analysis.readers.logs.parse_block import as_times
 from dfly_analysis.readers.logs.python_parser import Record, event_row, split_tail
 from dfly_analysis.readers.progress import SOURCE, read_sample
 from dfly_analysis.redaction import redact
@@ -128,17 +132,7 @@ class _Line:
 
 
 def read_fragments(text: str) -> list[Fragment]:
-    """Find known failures and events in a text that is no log.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of Fragment
-        In the order of the lines; empty where nothing in the text is Dragonfly's.
-    """
+    """Find known failures and events in a text that is no log, in the order of its lines; empty where nothing is Dragonfly's."""
     if len(text) > MAX_CHARS or "\x00" in text:
         return []
     text = _rejoined(text)
@@ -262,30 +256,21 @@ def _parsed(text: str, start: int, end: int) -> Iterator[_Line]:
 def _unwrapped(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
     """Yield the lines with those joined that a window of fixed width has wrapped."""
     width = max((len(line) for _, line in lines), default=0)
-    number, text = 0, ""
-    for place, (line_number, line) in enumerate(lines):
-        before = lines[place - 1][1] if place else ""
-        if (
-            before
-            and _WRAPPED_CHARS <= width <= _WIDEST_CHARS
-            and not _TIME.match(line)
-            and not _MEMBER.match(line)
-            and not line.startswith("< ")
-        ):
-            word = len(line.split(" ", 1)[0])
-            if (
-                len(before) == width
-                and len(lines) > 1
-                and sum(len(one) == width for _, one in lines) * 2 >= len(lines) - 1
-            ):
-                text += line
-                continue
-            if place and len(before) + 1 + word > width >= len(before) and len(lines) <= _MAX_LINES_JOINED:
-                text += " " + line.strip()
-                continue
-        if text:
-            yield number, text
-        number, text = line_number, line
+    is_window = _WRAPPED_CHARS <= width <= _WIDEST_CHARS
+    full = sum(len(line) == width for _, line in lines)
+    number, text, before = 0, "", ""
+    for line_number, line in lines:
+        begins = _TIME.match(line) or _MEMBER.match(line) or line.startswith("< ")
+        may_go_on = is_window and before and not begins
+        if may_go_on and len(before) == width and 2 * full >= len(lines) - 1:
+            text += line
+        elif may_go_on and len(before) + len(line.split(" ", 1)[0]) >= width and len(lines) <= _MAX_LINES_JOINED:
+            text += " " + line.strip()
+        else:
+            if text:
+                yield number, text
+            number, text = line_number, line
+        before = line
     if text:
         yield number, text
 
@@ -375,10 +360,9 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
                 following = lines[at + 1 : end]
                 if following[-1].time or (following[-1].source and following[-1].level):
                     break
+                parts = [message if found else line.message, *(one.text.strip() for one in following)]
                 for separator in (" ", ""):
-                    joined = separator.join(
-                        [message if found else line.message, *(one.text.strip() for one in following)]
-                    )
+                    joined = separator.join(parts)
                     more = _signatures(joined)
                     if _strength(more) < min(_strength(found), _strength(_signatures(following[-1].message))):
                         found, length, message = more, end - at, joined
@@ -394,16 +378,12 @@ def _search(lines: Sequence[_Line]) -> Iterator[Fragment]:
 
 def _transcript(lines: Sequence[_Line], at: int) -> tuple[_Line, int]:
     """Return the status line of a curl transcript with the request before it and the headers behind it, and how many lines follow it."""
-    request = next(
-        (one.text for one in reversed(lines[max(0, at - _MOST_HEADERS) : at]) if _REQUEST.search(one.text)), ""
-    )
+    above = (one.text for one in reversed(lines[max(0, at - _MOST_HEADERS) : at]))
+    request = next(filter(_REQUEST.search, above), "")
     end = next((end for end in range(at + 1, len(lines)) if not lines[end].text.startswith("<")), len(lines))
     headers = " ".join(one.text.removeprefix("<").strip() for one in lines[at + 1 : min(end, at + _MOST_HEADERS)])
     answer = f"HTTP status {lines[at].text.partition(' ')[2].strip().partition(' ')[2]} {headers}"
-    line = lines[at]
-    return _Line(
-        line.number, line.text, line.time, line.level, line.source, f"HTTP request {request}: {answer}"
-    ), end - at
+    return replace(lines[at], message=f"HTTP request {request}: {answer}"), end - at
 
 
 def _best(found: Sequence[Fragment]) -> tuple[int, int]:
@@ -469,11 +449,8 @@ def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -
     if is_document and not fragment.is_record:
         nearby = (line.text for line in lines[max(0, place - 1) : place + 2])
         return not _TELLS.search(fragment.text) and any(_NAME.search(one) for one in (*nearby, fragment.text))
-    if (
-        all(one.layer in ("wrapper", "echo") for one in fragment.signatures)
-        and len(lines) > 3
-        and not fragment.is_record
-    ):
+    tells_nothing = all(one.layer in ("wrapper", "echo") for one in fragment.signatures)
+    if tells_nothing and len(lines) > 3 and not fragment.is_record:
         return False  # words like "preheat failed" in a sentence
     if any(_CONTEXT.search(text) for text in (*texts, fragment.text)):
         return True
@@ -497,33 +474,28 @@ def fragment_table(fragments: Sequence[Fragment], address: str, tz: str) -> pa.T
         row = event_row(fragment.record, fragment.line, [fragment.text])
         host, role = split_host(row["host_id"])
         rows.append({
-            **row, "time": _nanoseconds(fragment.record.time, tz), "text": fragment.text[:TEXT_CAP], "component": fragment.component,
+            **row, "time": None, "text": fragment.text[:TEXT_CAP], "component": fragment.component,
             "host": host, "role": (role or "client") if fragment.component == "client" else fragment.component, "log_path": address,
         })  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=arrow_schema())
+    times, table = [fragment.record.time for fragment in fragments], pa.Table.from_pylist(rows, schema=arrow_schema())
+    return table.set_column(table.schema.get_field_index("time"), "time", as_times(times, tz))
 
 
 def missing_fragments(fragments: Sequence[Fragment], tables: Sequence[pa.Table]) -> tuple[list[Fragment], set[int]]:
     """Return the fragments that say more than the records read otherwise, and the lines of the records that they replace."""
-    records = {
-        line: (message or "", level)
-        for table in tables
-        for line, message, level in zip(
-            *(table[name].to_pylist() for name in ("log_line", "message", "level")), strict=True
-        )
-    }
+    records: dict[int, tuple[str, str]] = {}
+    for table in tables:
+        columns = (table[name].to_pylist() for name in ("log_line", "message", "level"))
+        records |= {line: (text or "", level) for line, text, level in zip(*columns, strict=True)}
     added: list[Fragment] = []
     dropped: set[int] = set()
     for fragment in fragments:
         before = max((line for line in records if line <= fragment.line), default=0)
         message, level = records.get(before, ("", ""))
+        is_bad = level not in ("INFO", "DEBUG", "TRACE")
         if before != fragment.line and "\n" not in message:
             added.append(fragment)
-        elif _strength(fragment.signatures) < _strength(_signatures(message)) and level not in (
-            "INFO",
-            "DEBUG",
-            "TRACE",
-        ):
+        elif is_bad and _strength(fragment.signatures) < _strength(_signatures(message)):
             added.append(fragment)
             dropped.add(before)
     return added, dropped
@@ -532,18 +504,3 @@ def missing_fragments(fragments: Sequence[Fragment], tables: Sequence[pa.Table])
 def without_lines(table: pa.Table, lines: set[int]) -> pa.Table:
     """Return the records of a table that do not begin in some lines."""
     return table.filter(pa.array([line not in lines for line in table["log_line"].to_pylist()]))
-
-
-def _nanoseconds(text: str, tz: str) -> int | None:
-    """Return a time as nanoseconds since 1970, None where there is none."""
-    match = _TIME.fullmatch(text)
-    if match is None:
-        return None
-    clock, _, fraction = match["clock"].partition(".")
-    try:
-        time = datetime.fromisoformat(f"{match['date']}T{clock}{match['zone'] or ''}")
-        time = time if time.tzinfo else time.replace(tzinfo=ZoneInfo(tz))
-        seconds = int(time.timestamp())
-    except (ValueError, OverflowError, OSError, KeyError):
-        return None
-    return seconds * 10**9 + int(fraction.ljust(9, "0")[:9] or 0) if 0 <= seconds < 7_258_118_400 else None

@@ -177,7 +177,7 @@ def test_the_last_result_is_kept_where_that_is_enabled(monkeypatch):
         return batch_cache.cached({"x": value}, lambda: made.append(value) or value)
 
     assert [ask(1), ask(1)] == [1, 1]
-    monkeypatch.setattr(batch_cache._Last, "enabled", True)
+    monkeypatch.setattr(batch_cache, "_ENABLED", [True])
     assert [ask(value) for value in (2, 2, 3, 3, 2)] == [2, 2, 3, 3, 2]
     assert made == [1, 1, 2, 3, 2]
-    monkeypatch.setattr(batch_cache._Last, "question", None)
+    monkeypatch.setattr(batch_cache, "_LAST", {})

@@ -97,13 +97,12 @@ class Server:
         try:
             found = []
             for entry in data["result"]:
-                points = entry.get("values") or ([entry["value"]] if "value" in entry else [])
-                found.append(
-                    Answer(dict(entry["metric"]), tuple((float(time), float(value)) for time, value in points))
-                )
-            return [answer for answer in found if answer.points]
+                if points := entry.get("values") or ([entry["value"]] if "value" in entry else []):
+                    numbers = tuple((float(time), float(value)) for time, value in points)
+                    found.append(Answer(dict(entry["metric"]), numbers))
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise self._error("answers in another form than Prometheus does", "name the server itself") from problem
+        return found
 
     def _get(self, url: str, parameters: dict[str, str]) -> tuple[int, bytes]:
         import requests  # type: ignore[import-untyped,unused-ignore]
@@ -114,15 +113,14 @@ class Server:
         # without an authentication a ``.netrc`` would replace the token in the header
         basic: Any = (self.user, self.password or "") if self.user else (lambda request: request) if token else None
         failures = requests.exceptions
+        late = self._error("does not answer in time", "check that it is reachable, or name a shorter window")
         try:
             with requests.get(url, params=parameters, headers=headers, auth=basic, timeout=_TIMEOUT_S, stream=True) as response:  # fmt: skip
                 body, until = bytearray(), monotonic() + _WHOLE_ANSWER_S
                 while block := response.raw.read1(1 << 20, decode_content=True):
                     body += block
                     if monotonic() > until:
-                        raise self._error(
-                            "does not answer in time", "check that it is reachable, or name a shorter window"
-                        )
+                        raise late
                     if len(body) > _MAX_BYTES:
                         raise self._error(f"answers with more than {_MAX_BYTES} bytes", "name a shorter window or a selector")  # fmt: skip
                 return response.status_code, bytes(body)
@@ -132,7 +130,7 @@ class Server:
             hint = "name the authority's certificate in the variable REQUESTS_CA_BUNDLE"
             raise self._error("has a certificate that is not trusted", hint) from problem
         except (failures.Timeout, ReadTimeoutError) as problem:
-            raise self._error("does not answer in time", "check that it is reachable, or name a shorter window") from problem  # fmt: skip
+            raise late from problem
         except failures.ConnectionError as problem:
             reason = next((text for text in _REASONS if text.lower() in str(problem).lower()), "no connection")
             raise self._error(f"cannot be reached: {reason}", "check host and port; is a port forwarded?") from problem
