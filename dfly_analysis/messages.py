@@ -41,10 +41,10 @@ class Message(str):
             template = catalogue.gettext(self.msgid)
         else:
             template = catalogue.ngettext(self.msgid, self.plural_msgid, self.n)
-        values = {
-            name: translate(value, language) if isinstance(value, str) else value for name, value in self.values.items()
+        shown = {
+            name: one if not isinstance(one, str) else translate(one, language) for name, one in self.values.items()
         }
-        return template.format_map(values) if values else template
+        return template.format_map(shown) if shown else template
 
 
 class _Joined(Message):
@@ -154,10 +154,8 @@ def replace_in(text: str, old: str, new: str) -> str:
         return text.replace(old, new)
     if isinstance(text, _Joined):
         return join([replace_in(part, old, new) for part in text.values["parts"]], text.values["separator"])
-    values = {
-        name: replace_in(value, old, new) if isinstance(value, str) else value for name, value in text.values.items()
-    }
-    return Message(text.msgid, values, text.plural_msgid, text.n)
+    kept = {name: replace_in(one, old, new) if isinstance(one, str) else one for name, one in text.values.items()}
+    return Message(text.msgid, kept, text.plural_msgid, text.n)
 
 
 @cache

@@ -97,6 +97,25 @@ def _literals() -> tuple[tuple[str, Signature], ...]:
     return tuple((literal, one) for one in load_signatures() for literal in one.literals)
 
 
+@record
+class ErrorCode:
+    """An error that people look up, by any of its numbers and names: Dragonfly v1, gRPC, HTTP, the operating system's."""
+
+    codes: tuple[str, ...]
+    family: str
+    name: str
+    meaning: str
+    remedy: str = ""
+    finding: str | None = None  # finding that explains it further
+
+
+@cache
+def error_codes() -> Mapping[str, ErrorCode]:
+    """Return the errors by number and name, lower case."""
+    entries = load_entries(ErrorCode, "rules/error_codes")
+    return {text.lower(): entry for entry in entries for text in (*entry.codes, entry.name)}
+
+
 class PossibleCause(NamedTuple):
     """One of several causes that a text may have, and how it shows."""
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal, NamedTuple, TypeVar, cast
+from typing import Literal, NamedTuple, TypeVar
 
 from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
 from dfly_analysis.errors import FactMissingError, suggest_similar
@@ -128,11 +128,10 @@ class KnownLine:
 
 def known_lines() -> tuple[KnownLine, ...]:
     """Return what is known of each numbering line: client, manager and scheduler, chart."""
-    return tuple(
-        KnownLine(title, tags[0].version, tags[0].date, tags[-1].version, tags[-1].date, len(tags))
-        for line, title in LINE_TITLES.items()
-        for tags in [cast("tuple[Tag, ...]", getattr(_releases(), line))]
-    )
+    lines: Mapping[str, tuple[Tag | Chart, ...]] = {
+        title: getattr(_releases(), line) for line, title in LINE_TITLES.items()
+    }
+    return tuple(KnownLine(title, *tags[0][:2], *tags[-1][:2], len(tags)) for title, tags in lines.items())
 
 
 @cache

@@ -91,13 +91,12 @@ def collect(
         except OSError as problem:
             raise DflyError(f"cannot be read: {problem.strerror}", where=str(path), hint="check --add") from problem
         if "\0" in text or text.startswith(_PACKED):
-            raise DflyError(
+            reason, hint = (
                 "is packed or no text, so that its secrets cannot be removed",
-                where=str(path),
-                hint="unpack it, then add the files",
+                "unpack it, then add the files",
             )
-        redacted = redact(text)
-        (collection.folder / path.name).write_text(redacted, "utf-8", "surrogateescape")
+            raise DflyError(reason, where=str(path), hint=hint)
+        (collection.folder / path.name).write_text(redact(text), "utf-8", "surrogateescape")
     missing = [{"path": path, "reason": reason} for path, reason in collection.missing]
     note = json.dumps({"missing": missing, "pods_left_out": list(others)}, indent=1)
     (collection.folder / "collected.json").write_text(note + "\n", "utf-8")

@@ -19,8 +19,14 @@ from dfly_analysis.catalog.releases import Line, is_known, known_release, parse_
 from dfly_analysis.config.helm_values import CHART_KEYS, OTHER_SECTIONS
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import CLIENT_ROLES, GO_SECTIONS, LAST_GO_CHART, Setting, is_chart_only
-from dfly_analysis.config.value_validation import invalid_reason
+from dfly_analysis.config.setting import (
+    CLIENT_ROLES,
+    GO_SECTIONS,
+    LAST_GO_CHART,
+    Setting,
+    invalid_reason,
+    is_chart_only,
+)
 from dfly_analysis.messages import Message, format_list, join, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration

@@ -58,7 +58,7 @@ def assemble(
         settings = infer_settings(given, engine, result)
         if reconstruct:
             known = effective_timeouts(settings), terminations(result), clocks
-            _add_tables(engine, settings, result, use_stored=not tables and use_stored_tables(engine, parts, *known))
+            _add_tables(engine, settings, result, use_stored=not tables and use_stored_tables(engine, parts, known))
     missing = missing_inputs(engine) if reconstruct else ()
     return Dataset(engine, settings, missing, tuple(result.problems), copies, clocks, runs)
 

@@ -81,11 +81,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
                 counts[name] = count
             else:
                 rest.add(part)
-        if prometheus:
-            requested = FileResult()
-            query_server(prometheus, requested, on_problem)
-            rest.add(requested)
-            whole.add(requested)
+        requested = FileResult()
+        query_server(prometheus, requested, on_problem)
+        rest.add(requested)
+        whole.add(requested)
         require_readable(paths, whole)
     except BaseException:
         if not counts:  # nothing was replaced: what an earlier run wrote is whole
@@ -105,14 +104,10 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
         counts |= _rewrite_copies(store, counts, local, dataset)
     rows = {EVENTS_FOLDER: sum(counts.values())}
     tables = (*_RECONSTRUCTED, RUNS, PODS, COVERAGE) if reconstruct else (RUNS, PODS, COVERAGE)
-    for table in (
-        () if reconstruct else _RECONSTRUCTED
-    ):  # what an earlier run reconstructed does not belong to these records
+    for table in {*_RECONSTRUCTED} - {*tables}:  # what an earlier run reconstructed does not belong to these records
         store.delete(f"{table.name}.parquet")
-    key = None
-    if reconstruct:
-        timeouts = effective_timeouts(dataset.settings)
-        key = reconstruction_key(engine, local, timeouts, terminations(whole), dataset.clocks)
+    known = effective_timeouts(dataset.settings), terminations(whole), dataset.clocks
+    key = reconstruction_key(engine, local, known) if reconstruct else None
     engine.release_memory()
     rows |= {f"{table.name}.parquet": _write_table(store, engine, table, key) for table in tables}
     store.delete(INCOMPLETE)

@@ -213,9 +213,8 @@ def check_zone(tz: str) -> None:
     try:
         pd.Timestamp("2026-01-01").tz_localize(tz)
     except (LookupError, ValueError, TypeError, OSError) as problem:
-        raise SettingsError(
-            f"{tz!r} is not a time zone", where="--tz", hint="write it like UTC, Asia/Shanghai or +08:00"
-        ) from problem
+        hint = "write it like UTC, Asia/Shanghai or +08:00"
+        raise SettingsError(f"{tz!r} is not a time zone", where="--tz", hint=hint) from problem
 
 
 def require_readable(paths: Sequence[str | Path], result: FileResult) -> None:

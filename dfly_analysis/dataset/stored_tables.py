@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,14 +22,12 @@ INCOMPLETE = "events.parquet/incomplete.json"
 _ROLES = ("client", "seedClient")
 
 
-def reconstruction_key(
-    engine: Engine,
-    parts: Sequence[Path],
-    timeouts: EffectiveTimeouts,
-    terminations: Terminations,
-    clocks: Sequence[ClockOffset],
-) -> str:
+_Known: TypeAlias = tuple[EffectiveTimeouts, Terminations, Sequence[ClockOffset]]
+
+
+def reconstruction_key(engine: Engine, parts: Sequence[Path], known: _Known) -> str:
     """Return a hash of all that pieces and tasks follow from: the parts, the settings of each host, what Kubernetes knows, offsets of clocks, the release."""
+    timeouts, terminations, clocks = known
     hosts = [host for (host,) in engine.rows("SELECT DISTINCT host FROM events ORDER BY host")]
     settings = [
         [host, role, timeouts.shortest_s(role, host), timeouts.pieces_in_flight(role, host), timeouts.siblings_cancelled(role, host)]
@@ -36,26 +35,18 @@ def reconstruction_key(
         for role in _ROLES
     ]  # fmt: skip
     records = sorted((path.name, path.stat().st_size) for path in parts if path.name != REST_PART)
-    text = json.dumps(
-        [package_hash(), records, settings, sorted(terminations.items()), [str(clock) for clock in clocks]]
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
+    other = [sorted(terminations.items()), [str(clock) for clock in clocks]]
+    return hashlib.sha256(json.dumps([package_hash(), records, settings, *other]).encode()).hexdigest()
 
 
-def use_stored_tables(
-    engine: Engine,
-    parts: Sequence[Path],
-    timeouts: EffectiveTimeouts,
-    terminations: Terminations,
-    clocks: Sequence[ClockOffset],
-) -> bool:
+def use_stored_tables(engine: Engine, parts: Sequence[Path], known: _Known) -> bool:
     """Define `pieces` and `tasks` from the files next to the folder of the parts; return False where there are none that fit."""
     folders = {path.parent for path in parts}
     if len(folders) != 1:
         return False
     pieces, tasks = (folder.parent / f"{name}.parquet" for folder in folders for name in ("pieces", "tasks"))
     keys = {_stored_key(pieces), _stored_key(tasks)}
-    if None in keys or keys != {reconstruction_key(engine, parts, timeouts, terminations, clocks)}:
+    if None in keys or keys != {reconstruction_key(engine, parts, known)}:
         return False
     engine.execute(f"CREATE VIEW pieces AS SELECT * FROM read_parquet({text_literal(str(pieces))})")
     engine.execute(f"CREATE TABLE tasks AS SELECT * FROM read_parquet({text_literal(str(tasks))})")

@@ -100,18 +100,13 @@ def _sorted_plan(text: str) -> tuple[int, ...]:
 
 def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], in_flight: int) -> None:
     """Give pieces of a round without a start the moment their slot became free, as far as all ends before it are logged."""
-    own = {
-        attempt.number: attempt
-        for attempt in peer.done
-        if attempt.round == number
-        and attempt.ended is not None
-        and (attempt.inferred or attempt.number not in reported)
-    }
+    ended = [attempt for attempt in peer.done if attempt.round == number and attempt.ended is not None]
+    own = {one.number: one for one in ended if one.inferred or one.number not in reported}
     if len(peer.rounds) < number or all(attempt.started is not None for attempt in own.values()):
         return
     if not all(
         reported.values()
-    ):  # when these ended is not known: the scheduler's clock cannot be compared with the client's
+    ):  # ends are not known where the scheduler's clock cannot be compared with the client's
         return
     begun, plan = peer.rounds[number - 1]
     pieces = _sorted_plan(plan)

@@ -23,9 +23,8 @@ def classify_texts(connection: duckdb.DuckDBPyConnection, query: str) -> None:
     """Create `_text_classes`: for each text of a query its cause, the outcome of a piece that it names, and the cause of its symptom."""
     types = dict.fromkeys(("text", "cause", "outcome", "symptom_cause"), TEXT)
     create_from_rows(connection, "_text_classes", types, ())
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE _texts AS SELECT row_number() OVER () AS number, text FROM ({query})"
-    )
+    numbered = f"SELECT row_number() OVER () AS number, text FROM ({query})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE _texts AS {numbered}")
     ((size,),) = connection.execute("SELECT count(*) FROM _texts").fetchall()
     for after in range(0, size, _TEXTS_AT_A_TIME):
         chosen = "SELECT text FROM _texts WHERE number > ? AND number <= ?"
@@ -35,8 +34,6 @@ def classify_texts(connection: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _class_of(text: str) -> tuple[str | None, str | None, str | None]:
     known = cause_of(text)
-    symptoms = (
-        one.cause for one in signatures_in(text) if one.layer == "symptom" and one.cause not in ("unknown", "cancelled")
-    )
-    symptom = next(symptoms, None)
+    symptoms = (one.cause for one in signatures_in(text) if one.layer == "symptom")
+    symptom = next((cause for cause in symptoms if cause not in ("unknown", "cancelled")), None)
     return (None, None, symptom) if known is None else (known.cause, known.outcome, symptom)

@@ -43,10 +43,8 @@ def add_settings(connection: duckdb.DuckDBPyConnection, timeouts: EffectiveTimeo
     """Add the settings in force to `_identities`, evaluated once for each role and host."""
     pairs = connection.execute("SELECT DISTINCT role, host FROM _identities").fetchall()
     types = {"role": TEXT, "host": TEXT, "timeout_s": NUMBER, "in_flight": WHOLE, "cancelling": FLAG}
-    rows = [
-        (*pair, timeouts.shortest_s(*pair), timeouts.pieces_in_flight(*pair), bool(timeouts.siblings_cancelled(*pair)))
-        for pair in pairs
-    ]
+    known = timeouts.shortest_s, timeouts.pieces_in_flight, timeouts.siblings_cancelled
+    rows = [(*pair, *(setting(*pair) for setting in known)) for pair in pairs]
     create_from_rows(connection, "_settings", types, rows)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE _identities AS

@@ -30,13 +30,12 @@ def create_machine_attempts(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[tuple[Any, ...]]:
-    peers = read_pieces(_records_of(connection, batch))
-    reports = {
-        peer: Reports(
-            dict(zip(first or (), ended or (), strict=True)), dict(zip(second or (), again or (), strict=True))
-        )
-        for peer, first, ended, second, again in connection.execute(sql("batch_reports"), [batch]).fetchall()
-    }
+    rows = connection.execute(sql("batch_records"), [batch]).fetchall()
+    peers = read_pieces(Record._make(row if row[4] is not None else (*row[:4], math.nan, *row[5:])) for row in rows)
+    reports = {}
+    for peer, *rounds in connection.execute(sql("batch_reports"), [batch]).fetchall():
+        first, ended, second, again = (values or () for values in rounds)
+        reports[peer] = Reports(dict(zip(first, ended, strict=True)), dict(zip(second, again, strict=True)))
     for peer, number, began, cost_s in connection.execute(sql("batch_costs"), [batch]).fetchall():
         reports[peer].costs[number] = (math.nan if began is None else began, cost_s)
     for peer, logs_starts, in_flight in connection.execute(sql("batch_settings"), [batch]).fetchall():
@@ -44,12 +43,6 @@ def _attempts_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[
         if pieces.done and not logs_starts:
             add_cancelled(pieces, reports.get(peer) or Reports(), in_flight)
         yield from _rows_of(peer, pieces, sees_starts=logs_starts)
-
-
-def _records_of(connection: duckdb.DuckDBPyConnection, batch: int) -> Iterator[Record]:
-    rows = connection.execute(sql("batch_records"), [batch]).fetchall()
-    for row in rows:
-        yield Record._make(row if row[4] is not None else (*row[:4], math.nan, *row[5:]))
 
 
 def _rows_of(peer: int, pieces: PeerPieces, *, sees_starts: bool) -> Iterator[tuple[Any, ...]]:

@@ -6,13 +6,9 @@ from typing import TypeAlias
 import duckdb
 
 from dfly_analysis.errors import DflyError
+from dfly_analysis.reconstruction import effective_timeouts
 from dfly_analysis.reconstruction.cause_attribution import attribute_causes, classify_texts
-from dfly_analysis.reconstruction.effective_timeouts import (
-    EffectiveTimeouts,
-    add_settings,
-    at_timeout,
-    correct_timeouts,
-)
+from dfly_analysis.reconstruction.effective_timeouts import EffectiveTimeouts, at_timeout
 from dfly_analysis.reconstruction.event_records import CLIENT, REPORTED, USUAL_COST_S, sql
 from dfly_analysis.reconstruction.problem_peers import create_machine_attempts
 from dfly_analysis.reconstruction.temporary_tables import NUMBER, TEXT, WHOLE, create_from_rows, drop_temporary_tables
@@ -49,7 +45,7 @@ def reconstruct(
     """
     try:
         _create_records(connection)
-        add_settings(connection, timeouts)
+        effective_timeouts.add_settings(connection, timeouts)
         connection.execute(sql("run_context"))
         ended = [(host, at, *one) for host, ends in (terminations or {}).items() for at, one in enumerate(ends)]
         types = {"host": TEXT, "position": WHOLE, "time": WHOLE, "cause": TEXT, "confidence": TEXT}
@@ -60,7 +56,7 @@ def reconstruct(
         connection.execute(sql("first_reports"))
         create_machine_attempts(connection)
         connection.execute(sql("attempts"))
-        correct_timeouts(connection)
+        effective_timeouts.correct_timeouts(connection)
         connection.execute(sql("failed_attempts", AT_TIMEOUT=at_timeout("duration_s", "timeout_s")))
         connection.execute(sql("tasks"))
         attribute_causes(connection)

@@ -14,11 +14,8 @@ STEPS = {
     "parent_round_started": "parent_wait", "peer_parents_started": "parent_wait",
 }  # fmt: skip
 """What a peer waits for from an event on."""
-STEP = (
-    "CASE event_id "
-    + " ".join(f"WHEN '{event}' THEN '{step}'" for event, step in STEPS.items())
-    + " ELSE 'second_round' END"
-)
+_WHEN = " ".join(f"WHEN '{event}' THEN '{step}'" for event, step in STEPS.items())
+STEP = f"CASE event_id {_WHEN} ELSE 'second_round' END"
 SECOND_ROUND = "(event_id = 'pieces_planned' AND stage = 'downloading from scheduler' AND trim(pieces) <> '')"
 """Pieces that the scheduler's round left over: the client fetches them from the source, and logs none that comes through."""
 

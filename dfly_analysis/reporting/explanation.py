@@ -10,8 +10,7 @@ from typing import Any
 
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import all_defaults, find_defaults
-from dfly_analysis.catalog.error_codes import error_codes
-from dfly_analysis.catalog.error_signatures import load_signatures, possible_causes, signatures_in
+from dfly_analysis.catalog.error_signatures import error_codes, load_signatures, possible_causes, signatures_in
 from dfly_analysis.catalog.log_statements import statement_of
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.diagnosis.checks import all_checks

@@ -32,16 +32,7 @@ def copy_files(
 ) -> Iterator[Copied]:
     """Yield what became of each file of the inputs; the copies have as many lines as the originals.
 
-    Parameters
-    ----------
-    paths : sequence of str
-        Files, folders, archives, or ``-``. A file of another program is copied only if its own path is given.
-    output : Path
-        Folder of the copies.
-    with_pseudonyms : bool
-        Replace ids, addresses, hosts and image names, each always by the same other one.
-    on_problem : callable
-        Called with each file that cannot be read.
+    A file of another program is copied only if its own path is given.
     """
     kinds, hosts = _kinds(paths)
     pseudonyms = Pseudonyms(hosts) if with_pseudonyms else None
@@ -57,11 +48,10 @@ def copy_files(
             relative = _safe(opened.address)
             target = _unused(output / (pseudonyms.apply(str(relative)) if pseudonyms else relative), written)
             written.add(target)
-            scrubber.removed.clear()
+            removed = scrubber.removed
+            removed.clear()
             _write(target, scrubber.lines(map(strip_colour, opened.lines()), names=kinds.get(opened.address) == "pods"))
-            yield Copied(
-                opened.address, target, opened.problem or "", scrubber.removed["secrets"], scrubber.removed["words"]
-            )
+            yield Copied(opened.address, target, opened.problem or "", removed["secrets"], removed["words"])
 
 
 def _kinds(paths: Sequence[str]) -> tuple[dict[str, str], set[str]]:

@@ -41,6 +41,5 @@ def is_known(run: str) -> bool:
         return True
     if not (run.isascii() and run.isalpha()):
         return False
-    return run.lower() in known_words() or all(
-        part.lower() in known_words() for part in _PARTS.findall(run) if len(part) > 2
-    )
+    parts = [part for part in _PARTS.findall(run) if len(part) > 2]
+    return run.lower() in known_words() or all(part.lower() in known_words() for part in parts)

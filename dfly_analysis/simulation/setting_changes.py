@@ -11,8 +11,7 @@ from dfly_analysis.catalog.defaults import Value, defaults_of
 from dfly_analysis.catalog.piece_length_rules import CONCURRENCY_KEYS, concurrency_key
 from dfly_analysis.catalog.releases import parse_version
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import CLIENT_ROLES
-from dfly_analysis.config.value_validation import invalid_reason
+from dfly_analysis.config.setting import CLIENT_ROLES, invalid_reason
 from dfly_analysis.errors import DflyError, SettingsError, suggest_similar
 from dfly_analysis.messages import Message, message
 from dfly_analysis.schema import ROLES
