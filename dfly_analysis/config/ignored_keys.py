@@ -5,16 +5,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal, NamedTuple
 
+from dfly_analysis.catalog import key_spelling
 from dfly_analysis.catalog.defaults import KeyDefaults, Value, chart_run, defaults_at_path, defaults_of
 from dfly_analysis.catalog.key_places import FILES, find_places
-from dfly_analysis.catalog.key_spelling import (
-    GO_ROLES,
-    find_key,
-    is_known_key,
-    nearest_keys,
-    releases_reading,
-    suggest_keys,
-)
+from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key
 from dfly_analysis.catalog.releases import Line, is_known, known_release, parse_version
 from dfly_analysis.config.helm_values import CHART_KEYS, OTHER_SECTIONS
 from dfly_analysis.config.rendered_manifests import RenderedFile
@@ -253,7 +247,7 @@ def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = 
     if version is not None and not is_known(line, version):
         reason = message("not known to this version of dfly-analysis, nor is {role} {version}", **values)
         return _Ignored("unknown_release", _with_nearest(reason, role, key))
-    expected = suggest_keys(role, key)
+    expected = key_spelling.suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():
         return _Ignored("misspelt", message("keys are case-sensitive; write {key}", key=expected[0]))
     if elsewhere := _elsewhere(role, key, in_values=in_values):
@@ -270,7 +264,7 @@ def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = 
 
 
 def _with_nearest(text: Message, role: str, key: str) -> Message:
-    near = nearest_keys(role, key)
+    near = key_spelling.nearest_keys(role, key)
     return message("{text}; nearest names: {names}", text=text, names=join(near, ", ")) if near else text
 
 
@@ -313,7 +307,7 @@ def _old_file(settings: Settings, file: RenderedFile) -> list[tuple[str, _Ignore
     if file.role not in GO_ROLES or settings.versions.get(file.role) is not None:
         return []
     keys = [key for key, value in file.values.items() if value is not None]
-    since, until, shown = releases_reading(file.role, keys)
+    since, until, shown = key_spelling.releases_reading(file.role, keys)
     span = {"since": since, "until": until}
     if file.role == "go-client":
         shown = shown or next(key for key in keys if is_known_key("go-client", key) and not is_known_key("client", key))

@@ -47,10 +47,6 @@ class Settings:
     """Files of other runs in the input: they count for their own hosts alone."""
     given: frozenset[str] = frozenset()
     """Roles whose release the user named, by argument or image tag."""
-    charts: tuple[str, ...] = ()
-    """Charts that may be installed: the one named, or those that ship the releases that go with Helm values."""
-    chart_source: str = ""
-    """Those charts in words, and why it is they."""
 
     @classmethod
     def resolve(
@@ -80,17 +76,27 @@ class Settings:
         shipped = images_of(number) if number else _NO_VERSIONS
         named = {role: _written(given[role]) or _tag(user, role) for role in ROLES}
         versions = {role: named[role] or shipped[role] for role in ROLES}
-        named_roles = frozenset(role for role in ROLES if named[role])
-        charts, source = _charts(number, versions, user)
-        return cls(number, versions, user, given=named_roles, charts=charts, chart_source=source)
+        return cls(number, versions, user, given=frozenset(role for role in ROLES if named[role]))
+
+    @property
+    def charts(self) -> tuple[str, ...]:
+        """Charts that may be installed: the one named, or those that ship the releases that go with Helm values."""
+        return self._charts[0]
+
+    @property
+    def chart_source(self) -> str:
+        """Those charts in words, and why it is they."""
+        return self._charts[1]
+
+    @cached_property
+    def _charts(self) -> tuple[tuple[str, ...], str]:
+        return _possible_charts(self.chart, self.versions, self.user)
 
     def with_values(self, values: UserValues) -> Settings:
         """Return settings with these Helm values, and the releases that their image tags name where the user named none."""
         tags = {role: None if role in self.given else _tag(values, role) for role in ROLES}
         versions = {role: tags[role] or self.versions.get(role) for role in ROLES}
-        charts, source = _charts(self.chart, versions, values)
-        given = self.given | {role for role in ROLES if tags[role]}
-        return replace(self, user=values, versions=versions, given=given, charts=charts, chart_source=source)
+        return replace(self, user=values, versions=versions, given=self.given | {role for role in ROLES if tags[role]})
 
     def with_rendered(self, files: Iterable[RenderedFile]) -> Settings:
         """Return settings that also know these files, in the order of their addresses."""
@@ -113,10 +119,8 @@ class Settings:
     ) -> Settings:
         """Return settings with releases seen in the input, where the user named none; they override the chart's images."""
         observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
-        kept = {role: self.versions.get(role) for role in ROLES}
-        versions = {role: (None if role in self.given else _written(observed[role])) or kept[role] for role in ROLES}
-        charts, source = _charts(self.chart, versions, self.user)
-        return replace(self, versions=versions, charts=charts, chart_source=source)
+        named = {role: None if role in self.given else _written(observed[role]) for role in ROLES}
+        return replace(self, versions={role: named[role] or self.versions.get(role) for role in ROLES})
 
     def get(self, key: str, role: str, host: str | None = None) -> Setting:
         """Return the value in force.
@@ -338,7 +342,9 @@ def _belongs(key: str, role: str) -> bool:
     return found is not None and (not found.eras or found.eras[-1].until == releases(found.line)[-1])
 
 
-def _charts(named: str | None, versions: Mapping[str, str | None], user: UserValues) -> tuple[tuple[str, ...], str]:
+def _possible_charts(
+    named: str | None, versions: Mapping[str, str | None], user: UserValues
+) -> tuple[tuple[str, ...], str]:
     """Return the chart named, or for Helm values those that ship the client of these versions, else the nearest; and the same in words."""
     if named is not None:
         return (named,), message("chart {version}", version=as_known("chart", named))

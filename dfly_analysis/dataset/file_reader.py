@@ -21,15 +21,8 @@ from dfly_analysis.dataset.file_result import FileResult
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import Opened, SourceFile, open_file
 from dfly_analysis.messages import message
-from dfly_analysis.readers import benchmarks, jobs, pods, prometheus
-from dfly_analysis.readers.fragments import (
-    fragment_table,
-    is_progress,
-    missing_fragments,
-    progress_records,
-    read_fragments,
-    without_lines,
-)
+from dfly_analysis.readers import benchmarks, fragments, jobs, pods, prometheus
+from dfly_analysis.readers.fragments import is_progress, read_fragments
 from dfly_analysis.readers.logs import LogReader, find_format, sniff
 from dfly_analysis.readers.logs.event_schema import codes_and_texts, values_of
 from dfly_analysis.readers.logs.format_detection import begins_record, match_head
@@ -159,19 +152,19 @@ class _FileReader:
             row = self._read(opened)
         finally:
             self.sink = sink
-        fragments = read_fragments(text) if row.get("kind", "foreign") in ("foreign", "log") else []
-        added, dropped = missing_fragments(fragments, tables)
+        found = read_fragments(text) if row.get("kind", "foreign") in ("foreign", "log") else []
+        added, dropped = fragments.missing_fragments(found, tables)
         for table in tables:
-            sink(without_lines(table, dropped) if dropped else table)
+            sink(fragments.without_lines(table, dropped) if dropped else table)
         if not added and row.get("kind", "foreign") == "foreign":
             if is_configuration(text):
                 return {**row, "kind": "configuration"}
-            added = progress_records(text) if is_progress(text) else []
+            added = fragments.progress_records(text) if is_progress(text) else []
             if not added:
                 return {**row, "kind": "progress"} if is_progress(text) else row
         if not added:
             return row
-        sink(fragment_table(added, opened.address, self.options.tz))
+        sink(fragments.fragment_table(added, opened.address, self.options.tz))
         if row.get("kind") == "log":
             return row
         lines = int(row.get("lines", 0))

@@ -4,6 +4,8 @@ They are told apart by hosts whose logs lie below different folders or archives 
 at once, or a later process that continues nothing of the earlier one. The hosts of each run get its name, so that nothing counts across runs.
 """
 
+from __future__ import annotations
+
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -75,7 +77,7 @@ class InputRun:
 
 @dataclass(frozen=True)
 class _Branch:
-    """The logs of a host below one folder, archive or file."""
+    """The logs of a host below one folder, archive or file; roles and addresses that they name, and starts of processes."""
 
     host: str
     root: _Root
@@ -83,15 +85,16 @@ class _Branch:
     first: np.datetime64
     last: np.datetime64
     is_file: bool
+    roles: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    starts: tuple[np.datetime64, ...] = ()
 
-
-@dataclass(frozen=True)
-class _Processes:
-    """Of a branch: the roles and addresses that its records name, and when processes started."""
-
-    roles: frozenset[str]
-    addresses: frozenset[str]
-    starts: tuple[np.datetime64, ...]
+    def with_processes(self, rows: Mapping[str, tuple[str, Iterable[str], Iterable[int]]]) -> _Branch:
+        """Return the branch with what each of its logs names: role, addresses, and starts in nanoseconds."""
+        known = [rows[path] for path in self.paths if path in rows]
+        starts = np.array([start for *_, own in known for start in sorted(own or ())], "M8[ns]")
+        addresses = frozenset(name for _, names, _ in known for name in names or ()) - {""}
+        return replace(self, roles=frozenset(role for role, *_ in known), addresses=addresses, starts=tuple(starts))
 
 
 def separate_runs(engine: Engine, result: FileResult, copies: Mapping[str, Any]) -> tuple[InputRun, ...]:
@@ -166,10 +169,8 @@ def moment(time: Any) -> np.datetime64:
 
 def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun, ...]:
     """Return the groups of roots that hosts tell apart, by their first record."""
-    rows = {
-        path: _Processes(frozenset({role}), frozenset(names or ()) - {""}, tuple(np.array(sorted(starts or ()), "M8[ns]")))
-        for path, role, names, starts in engine.rows(_PROCESSES)
-    }  # fmt: skip
+    rows = {path: (role, names, starts) for path, role, names, starts in engine.rows(_PROCESSES)}
+    hosts = [[branch.with_processes(rows) for branch in branches] for branches in hosts]
     votes: Counter[tuple[_Root, _Root]] = Counter()
     spans: dict[_Root, tuple[np.datetime64, np.datetime64]] = {}
     for branches in hosts:
@@ -179,7 +180,7 @@ def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun,
         pairs = combinations(branches, 2) if len(branches) <= _MOST_BRANCHES else pairwise(branches)
         for one, other in pairs:
             key = min(one.root, other.root), max(one.root, other.root)
-            votes[key] += 1 if _are_apart(one, other, _processes(one, rows), _processes(other, rows)) else -1
+            votes[key] += 1 if _are_apart(one, other) else -1
     roots = sorted(spans, key=lambda root: (spans[root][0], root))
     group = {root: root for root in roots}
     together = [pair for pair, count in votes.items() if count <= 0] + _sharing_peers(engine, hosts, roots)
@@ -198,31 +199,23 @@ def _runs(engine: Engine, hosts: Sequence[Sequence[_Branch]]) -> tuple[InputRun,
     )
 
 
-def _processes(branch: _Branch, rows: Mapping[str, _Processes]) -> _Processes:
-    known = [rows[path] for path in branch.paths if path in rows]
-    roles, addresses = (frozenset[str]().union(*(getattr(one, name) for one in known)) for name in ("roles", "addresses"))  # fmt: skip
-    return _Processes(roles, addresses, tuple(start for one in known for start in one.starts))
-
-
-def _are_apart(one: _Branch, later: _Branch, own: _Processes, of_later: _Processes) -> bool:
+def _are_apart(one: _Branch, later: _Branch) -> bool:
     """Return whether two branches of a host cannot be of one run; a node's client and seed client may share its name."""
-    if own.roles != of_later.roles:
+    if one.roles != later.roles:
         return False
     if later.first < one.last:
-        differ = own.addresses and of_later.addresses and not own.addresses & of_later.addresses
-        return bool(differ) or _starts_within(of_later, one, own) or _starts_within(own, later, of_later)
+        differ = one.addresses and later.addresses and not one.addresses & later.addresses
+        return bool(differ) or _starts_within(later, one) or _starts_within(one, later)
     gap_s = _seconds(one.last, later.first)
     if one.is_file or later.is_file:
         return gap_s >= _VERY_LONG_GAP_S
-    return gap_s >= _LONG_GAP_S or any(_seconds(later.first, start) <= _BEGIN_S for start in of_later.starts)
+    return gap_s >= _LONG_GAP_S or any(_seconds(later.first, start) <= _BEGIN_S for start in later.starts)
 
 
-def _starts_within(processes: _Processes, branch: _Branch, own: _Processes) -> bool:
-    """Return whether a process starts while another one of the same name, which the branch logs, goes on."""
-    return any(
-        branch.first < start < branch.last and all(abs(_seconds(start, known)) > _SAME_START_S for known in own.starts)
-        for start in processes.starts
-    )
+def _starts_within(other: _Branch, branch: _Branch) -> bool:
+    """Return whether a process of one branch starts while another one of the same name, which the other logs, goes on."""
+    within = [start for start in other.starts if branch.first < start < branch.last]
+    return any(all(abs(_seconds(start, known)) > _SAME_START_S for known in branch.starts) for start in within)
 
 
 def _seconds(one: np.datetime64, other: np.datetime64) -> float:

@@ -15,13 +15,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from dfly_analysis.catalog.error_signatures import (
-    Signature,
-    is_benign,
-    load_signatures,
-    other_programs_texts,
-    signatures_in,
-)
+from dfly_analysis.catalog import error_signatures
+from dfly_analysis.catalog.error_signatures import Signature
 from dfly_analysis.catalog.log_fields import LEVELS, ZAP_LEVELS
 from dfly_analysis.readers.logs.event_matching import take_event
 from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
@@ -398,16 +393,17 @@ def _strength(found: Sequence[Signature]) -> tuple[int, int]:
 
 def _signatures(message: str) -> list[Signature]:
     """Return the signatures that a message shows; none where it is benign."""
-    if len(message) < 5 or is_benign(message):
+    if len(message) < 5 or error_signatures.is_benign(message):
         return []
     text = re.sub(r"\s+", " ", message).strip()
-    return [one for one in signatures_in(text) if one.layer != "benign"]
+    return [one for one in error_signatures.signatures_in(text) if one.layer != "benign"]
 
 
 @cache
 def _phrases() -> tuple[str, ...]:
     """Return the texts by which signatures are found, the longest first."""
-    texts = {literal.strip() for one in load_signatures() if one.layer != "benign" for literal in one.literals}
+    signatures = (one for one in error_signatures.load_signatures() if one.layer != "benign")
+    texts = {literal.strip() for one in signatures for literal in one.literals}
     return tuple(sorted((text for text in texts if len(text) >= 8), key=len, reverse=True))
 
 
@@ -456,7 +452,7 @@ def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -
         return True
     if len(lines) > _MAX_LINES_ALONE or (_CODE.search(texts[0]) and len(texts) == 1):
         return False
-    is_own = any(one.id not in other_programs_texts() for one in fragment.signatures)
+    is_own = any(one.id not in error_signatures.other_programs_texts() for one in fragment.signatures)
     return is_own or not any(_STRUCTURE.search(text) for text in texts)
 
 

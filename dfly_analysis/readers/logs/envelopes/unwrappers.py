@@ -14,13 +14,8 @@ from dfly_analysis.catalog.envelopes import EnvelopeKind
 from dfly_analysis.io import Opened
 from dfly_analysis.io.input_stream import LINE_CAP_BYTES
 from dfly_analysis.readers.logs.blocks import LineBlock, clean
-from dfly_analysis.readers.logs.envelopes.field_mapping import (
-    RowReader,
-    first_text,
-    is_newest_first,
-    key_of,
-    parse_timestamp,
-)
+from dfly_analysis.readers.logs.envelopes import field_mapping
+from dfly_analysis.readers.logs.envelopes.field_mapping import RowReader, first_text, key_of
 from dfly_analysis.readers.logs.envelopes.line_buffers import Key, LineBuffer
 from dfly_analysis.readers.logs.log_identity import PROGRAM_FOLDERS
 
@@ -214,9 +209,9 @@ class DocumentUnwrapper(Unwrapper):
         text = b"".join(self._parts).decode("utf-8", "surrogateescape")
         self._parts = []
         found = list(self._lines(text))
-        if is_newest_first([time for time, *_ in found]):
+        if field_mapping.is_newest_first([time for time, *_ in found]):
             found.reverse()
-        moments = [parse_timestamp(time) for time, *_ in found]
+        moments = [field_mapping.parse_timestamp(time) for time, *_ in found]
         if None not in moments:
             order = sorted(range(len(found)), key=moments.__getitem__)  # type: ignore[arg-type]
             found = [found[at] for at in order]
