@@ -106,11 +106,11 @@ def require_extra(extra: str) -> None:
             )
 
 
-def suggest_similar(name: str, known: Iterable[str], *, most: int = 3) -> str:
+def suggest_similar(name: str, known: Iterable[str]) -> str:
     """Return ``did you mean a, b?`` with the known names most similar to a misspelt one; empty if none is similar."""
     from difflib import get_close_matches  # only where something was misspelt
 
     lowered = {candidate.lower(): candidate for candidate in known}
-    close = get_close_matches(name.lower(), list(lowered), n=most, cutoff=0.5)
-    close += [low for low in lowered if name.lower() in low and low not in close][: most - len(close)]
+    close = get_close_matches(name.lower(), list(lowered), cutoff=0.5)
+    close += [low for low in lowered if name.lower() in low and low not in close][: 3 - len(close)]
     return f"did you mean {', '.join(lowered[low] for low in close)}?" if close else ""

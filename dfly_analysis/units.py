@@ -159,9 +159,9 @@ def _scaled(value: float, units: Sequence[str], base: int, limit: float) -> str:
     return f"{_digits(value)} {units[-1]}"
 
 
-def _digits(value: float, significant: int = 3) -> str:
+def _digits(value: float) -> str:
     if value == 0:
         return "0"
-    decimals = max(0, significant - 1 - math.floor(math.log10(abs(value))))
+    decimals = max(0, 2 - math.floor(math.log10(abs(value))))  # three significant digits
     text = f"{value:.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

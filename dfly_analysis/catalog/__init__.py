@@ -12,5 +12,5 @@ def load_catalog() -> None:
     """Call every cached function without parameters, so that all files are valid and cached; an installation does so."""
     for module in (import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)):
         for one in list(vars(module).values()):
-            if hasattr(one, "cache_info") and one.__module__ == module.__name__ and not signature(one).parameters:
+            if hasattr(one, "cache_info") and not signature(one).parameters:
                 one()

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Literal, NamedTuple, cast
 
 from dfly_analysis.catalog.releases import within
@@ -131,10 +131,7 @@ class ConfigRule:
         )
 
 
-@cache
-def load_config_rules() -> tuple[ConfigRule, ...]:
-    """Return all rules, in the order of their files."""
-    return load_entries(ConfigRule, "config_checks")
+load_config_rules = cache(partial(load_entries, ConfigRule, "config_checks"))  # all rules, in the order of their files
 
 
 def template(text: str) -> str:

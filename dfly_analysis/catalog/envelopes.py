@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any, Literal, NamedTuple
 
-from dfly_analysis.catalog.log_events import compile_pattern
+from dfly_analysis.catalog.log_events import check_samples, compile_pattern
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 
 _KEY = "(?P<key>)"
@@ -92,10 +92,7 @@ class Notice:
     samples: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        pattern = compile_pattern(self.pattern, flags=re.VERBOSE)
-        for place, text in enumerate(self.samples):
-            if not pattern.match(text):
-                raise EntryError(f"the sample {text[:80]!r} does not match; change it or `pattern`", "samples", place)
+        check_samples(compile_pattern(self.pattern, flags=re.VERBOSE), self.samples)
 
 
 @cache

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple, get_args
 
-from dfly_analysis.catalog.log_events import compile_pattern
+from dfly_analysis.catalog.log_events import Patterned, compile_pattern
 from dfly_analysis.catalog.yaml_loader import EntryError, load_document, load_entries, record
 from dfly_analysis.schema import CAUSES, OUTCOMES, Severity
 
@@ -23,7 +23,7 @@ class SignatureSamples(NamedTuple):
 
 
 @record
-class Signature:
+class Signature(Patterned):
     """How one known failure looks in a log."""
 
     id: str
@@ -62,11 +62,6 @@ class Signature:
                     verb = "does not match" if wanted else "matches"
                     reason = f"the sample {text[:80]!r} {verb}; change it, `literals` or `pattern`"
                     raise EntryError(reason, "samples", kind, place)
-
-    @cached_property
-    def regex(self) -> re.Pattern[str]:
-        """Return the pattern, compiled at first use: a log shows few of all signatures."""
-        return compile_pattern(self.pattern)
 
     def matches(self, text: str) -> bool:
         """Return whether the text shows this signature; only its first 8,000 characters are read."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 
 from dfly_analysis.catalog.releases import Span, entry_at, is_known, releases, require_known
 from dfly_analysis.catalog.yaml_loader import Seconds, load_entries, record
@@ -27,10 +27,8 @@ class JobApi(Span):
     """The release, and whether it is only assumed."""
 
 
-@cache
-def load_job_api() -> tuple[JobApi, ...]:
-    """Return what is known of the job API, oldest releases first."""
-    return load_entries(JobApi, "rules/job_api")
+load_job_api = cache(partial(load_entries, JobApi, "rules/job_api"))
+"""What is known of the job API, oldest releases first."""
 
 
 def job_api(version: str | None) -> JobApi:

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from functools import cache
+from functools import cache, partial
 
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults, defaults_of
 from dfly_analysis.catalog.releases import releases, within
@@ -84,10 +84,8 @@ def _readable(role: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*read, *(name for name in _listed(role) if "*" not in name)]))
 
 
-@cache
-def load_key_lists() -> dict[str, KeyList]:
-    """Return the keys that each role reads besides those with defaults."""
-    return load_document(dict[str, KeyList], "rules/key_spelling")
+load_key_lists = cache(partial(load_document, dict[str, KeyList], "rules/key_spelling"))
+"""The keys that each role reads besides those with defaults."""
 
 
 def _listed(role: str) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Bugs of releases that a later release fixes: which releases have them, and how they show."""
 
-from functools import cache
+from functools import cache, partial
 
 from dfly_analysis.catalog.releases import within
 from dfly_analysis.catalog.yaml_loader import load_entries, record
@@ -25,7 +25,4 @@ class KnownBug:
         return within(release, self.since, self.until)
 
 
-@cache
-def load_known_bugs() -> tuple[KnownBug, ...]:
-    """Return all known bugs in the order of their files."""
-    return load_entries(KnownBug, "known_bugs")
+load_known_bugs = cache(partial(load_entries, KnownBug, "known_bugs"))  # all known bugs in the order of their files

@@ -1,8 +1,8 @@
 """Log records known by name: how their message begins and which fields it carries."""
 
 import re
-from collections.abc import Mapping
-from functools import cache, cached_property, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any, NamedTuple
 
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
@@ -22,8 +22,19 @@ class LogSample(NamedTuple):
     fields: Mapping[str, Any]
 
 
+class Patterned:
+    """An entry whose pattern is compiled at first use: a log shows few of all, and reading one begins with none."""
+
+    pattern: str
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """Return the pattern, compiled."""
+        return compile_pattern(self.pattern)
+
+
 @record
-class EventKind:
+class EventKind(Patterned):
     """A known record; the named groups of `pattern` are its fields."""
 
     id: str
@@ -46,24 +57,23 @@ class EventKind:
                 message = f"the sample gives {found}, not {dict(fields)}" if match else "the sample is not this event"
                 raise EntryError(f"{message}; change the sample, `starts` or `pattern`", "samples", place)
 
-    @cached_property
-    def regex(self) -> re.Pattern[str]:
-        """Return the pattern, compiled at first use: the compiled reader has its own steps for nearly all."""
-        return compile_pattern(self.pattern)
 
-
-def compile_pattern(pattern: str, key: str = "pattern", flags: re.RegexFlag = re.DOTALL) -> re.Pattern[str]:
-    """Compile a pattern of an entry, naming the key where it is wrong."""
+def compile_pattern(pattern: str, flags: re.RegexFlag = re.DOTALL) -> re.Pattern[str]:
+    """Compile the pattern of an entry; an EntryError where it is wrong."""
     try:
         return re.compile(pattern, flags)
     except re.error as problem:
-        raise EntryError(f"is no regular expression: {problem}", key) from problem
+        raise EntryError(f"is no regular expression: {problem}", "pattern") from problem
 
 
-@cache
-def load_events() -> tuple[EventKind, ...]:
-    """Return all known events in the order of their files."""
-    return load_entries(EventKind, "log_events")
+def check_samples(pattern: re.Pattern[str], samples: Iterable[str]) -> None:
+    """Raise an EntryError for the first sample that a pattern does not match."""
+    for place, text in enumerate(samples):
+        if not pattern.match(text):
+            raise EntryError(f"the sample {text[:80]!r} does not match; change it or `pattern`", "samples", place)
+
+
+load_events = cache(partial(load_entries, EventKind, "log_events"))  # all known events in the order of their files
 
 
 @cache

@@ -1,7 +1,7 @@
 """Formats of log lines: how a record begins, where its time zone comes from, and samples with the fields they give."""
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Literal, get_args
 
 from dfly_analysis.catalog.log_events import LogSample, compile_pattern
@@ -40,7 +40,5 @@ class LogFormat:
         return compile_pattern(self.pattern, flags=_FLAGS)
 
 
-@cache
-def load_formats() -> tuple[LogFormat, ...]:
-    """Return all formats in the order in which a reader tries them."""
-    return load_entries(LogFormat, "log_formats")
+load_formats = cache(partial(load_entries, LogFormat, "log_formats"))
+"""All formats in the order in which a reader tries them."""

@@ -1,15 +1,14 @@
 """Log statements that are known by name and say nothing by themselves about a download that failed."""
 
-import re
-from functools import cache, cached_property, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Literal
 
-from dfly_analysis.catalog.log_events import compile_pattern
-from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
+from dfly_analysis.catalog.log_events import Patterned, check_samples, compile_pattern
+from dfly_analysis.catalog.yaml_loader import load_entries, record
 
 
 @record
-class LogStatement:
+class LogStatement(Patterned):
     """Statements at warning or error that are alike; the error texts in them are matched by signatures."""
 
     id: str
@@ -21,21 +20,11 @@ class LogStatement:
     samples: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        pattern = compile_pattern(self.pattern)
-        for place, text in enumerate(self.samples):
-            if not pattern.match(text):
-                raise EntryError(f"the sample {text[:80]!r} does not match; change it or `pattern`", "samples", place)
-
-    @cached_property
-    def regex(self) -> re.Pattern[str]:
-        """Return the pattern, compiled at first use."""
-        return compile_pattern(self.pattern)
+        check_samples(compile_pattern(self.pattern), self.samples)
 
 
-@cache
-def load_log_statements() -> tuple[LogStatement, ...]:
-    """Return all statements in the order of their files."""
-    return load_entries(LogStatement, "log_statements")
+load_log_statements = cache(partial(load_entries, LogStatement, "log_statements"))
+"""All statements in the order of their files."""
 
 
 @lru_cache(maxsize=1_024)

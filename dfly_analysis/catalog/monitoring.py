@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 from dfly_analysis.catalog.yaml_loader import SizeBytes, load_document, load_entries, record
@@ -88,19 +88,6 @@ class Panel:
     """As of an alert: without these metrics the panel is left out."""
 
 
-@cache
-def load_metric_names() -> MetricNames:
-    """Return the metrics that are read."""
-    return load_document(MetricNames, "metrics/prometheus")
-
-
-@cache
-def load_alert_rules() -> tuple[AlertRule, ...]:
-    """Return the alerts in the order of their file."""
-    return load_entries(AlertRule, "alerts/rules")
-
-
-@cache
-def load_panels() -> tuple[Panel, ...]:
-    """Return the panels in the order of the dashboard."""
-    return load_entries(Panel, "alerts/panels")
+load_metric_names = cache(partial(load_document, MetricNames, "metrics/prometheus"))  # the metrics that are read
+load_alert_rules = cache(partial(load_entries, AlertRule, "alerts/rules"))  # the alerts in the order of their file
+load_panels = cache(partial(load_entries, Panel, "alerts/panels"))  # the panels in the order of the dashboard

@@ -4,7 +4,7 @@ import bisect
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Literal, NamedTuple, TypeVar
 
 from dfly_analysis.catalog.yaml_loader import load_document, load_entries, record
@@ -96,12 +96,9 @@ class Releases:
     server: tuple[Tag, ...]
 
 
-@cache
-def _releases() -> Releases:
-    return load_document(Releases, "rules/releases")
+_releases = cache(partial(load_document, Releases, "rules/releases"))
 
 
-@cache
 def charts() -> tuple[Chart, ...]:
     """Return all known charts, oldest first."""
     return _releases().chart

@@ -1,7 +1,7 @@
 """How clients write the addresses of the schedulers they are told of, use, and cannot reach."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 
 from dfly_analysis.catalog.yaml_loader import load_document, record
 
@@ -19,7 +19,5 @@ class SchedulerAddressPatterns:
     samples: Mapping[str, tuple[str, ...]]
 
 
-@cache
-def scheduler_address_patterns() -> SchedulerAddressPatterns:
-    """Return the patterns."""
-    return load_document(SchedulerAddressPatterns, "rules/scheduler_addresses")
+scheduler_address_patterns = cache(partial(load_document, SchedulerAddressPatterns, "rules/scheduler_addresses"))
+"""The patterns."""

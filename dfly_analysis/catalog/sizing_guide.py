@@ -1,7 +1,7 @@
 """What a component should have: by the project's guide, by the article, and what its pieces in flight hold in memory."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Literal, NamedTuple
 
 from dfly_analysis.catalog.releases import Span, entry_at, releases, require_known
@@ -89,10 +89,7 @@ class Compression:
     plain: Rates
 
 
-@cache
-def load_sizing_guide() -> SizingGuide:
-    """Return the documented sizes."""
-    return load_document(SizingGuide, "rules/sizing_guide")
+load_sizing_guide = cache(partial(load_document, SizingGuide, "rules/sizing_guide"))  # the documented sizes
 
 
 def documented_sizing(role: str, peers: int = 1) -> Sizing | None:
@@ -119,10 +116,7 @@ def held_in_memory_bytes(origin: str, piece_bytes: int, write_buffer_bytes: int 
     return min(piece_bytes, buffer) + (rule.http2_window_bytes if origin == "source" else 0)
 
 
-@cache
-def load_compression() -> Compression:
-    """Return how layers are compressed."""
-    return load_document(Compression, "rules/compression")
+load_compression = cache(partial(load_document, Compression, "rules/compression"))  # how layers are compressed
 
 
 def compression_kinds() -> Mapping[str, Spread]:
