@@ -11,13 +11,7 @@ from dfly_analysis.errors import TableError
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its confidence interval, in the unit that its source names.
-
-    Attributes
-    ----------
-    value, low, high : float
-        ``low <= value <= high``.
-    """
+    """A figure with its confidence interval, ``low <= value <= high``, in the unit that its source names."""
 
     value: float
     low: float
@@ -101,13 +95,7 @@ class Curve:
 
 
 def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
-    """Return a share (0 to 1) with Wilson's interval; of nothing the value is 0 and the interval all of it.
-
-    Raises
-    ------
-    TableError
-        Unless ``0 <= successes <= n``.
-    """
+    """Return a share (0 to 1) with Wilson's interval; of nothing the value is 0 and the interval all of it."""
     if not 0 <= successes <= n:
         raise TableError(f"{successes} of {n} is not a share")
     if n == 0:
@@ -120,9 +108,6 @@ def wilson(successes: float, n: float, level: float = 0.95) -> Interval:
 
 
 def measured_retry_correlation(fits: Mapping[str, Any]) -> Interval | None:
-    """Return the share of failures of a pass that repeat in the next, as a run's own fits show it.
-
-    None where too few tasks failed or ended: then `DEFAULT_RETRY_CORRELATION` counts.
-    """
+    """Return the share of failures of a pass that repeat in the next, as a run's own fits show it. None where too few tasks failed or ended: then `DEFAULT_RETRY_CORRELATION` counts."""
     found = getattr(fits.get("task_failure"), "calibration", None)
     return found.retry_failure_correlation if found is not None and found.measures_retry_correlation else None

@@ -68,42 +68,21 @@ class _Joined(Message):
 
 
 def message(msgid: str, /, **values: Any) -> Message:
-    """Return a sentence with its values.
+    """Return a sentence with its values, from a literal template in English, so that Babel finds it.
 
-    Parameters
-    ----------
-    msgid : str
-        Template in English, a literal, so that Babel finds it; numbers may have a format, as in ``{n:,}``.
-    **values
-        Texts (themselves translated where they are messages or in the catalogue), and numbers.
-
-    Examples
-    --------
-    >>> message("no piece took longer than {limit}", limit="30 s")
-    'no piece took longer than 30 s'
+    >>> message("no piece of {n:,} took longer than {limit}", n=1200, limit="30 s")
+    'no piece of 1,200 took longer than 30 s'
     """
     return Message(msgid, values)
 
 
 def plural(singular: str, plural_msgid: str, n: int, /, **values: Any) -> Message:
-    """Return the singular or the plural with its values; ``{n}`` is the number, with thousands separators.
-
-    Examples
-    --------
-    >>> plural("{n} host", "{n} hosts", 1200)
-    '1,200 hosts'
-    """
+    """Return the singular or the plural with its values; ``{n}`` is the number, with thousands separators: ``1,200 hosts``."""
     return Message(singular, {"n": f"{n:,}", **values}, plural_msgid, n)
 
 
 def join(parts: Iterable[str], separator: str = " ") -> Message:
-    """Return messages one after the other.
-
-    Examples
-    --------
-    >>> join([message("One sentence."), message("Another.")])
-    'One sentence. Another.'
-    """
+    """Return messages one after the other."""
     items = tuple(parts)
     result = str.__new__(_Joined, separator.join(items))
     result.msgid, result.plural_msgid, result.n = "", None, 1
@@ -112,15 +91,7 @@ def join(parts: Iterable[str], separator: str = " ") -> Message:
 
 
 def format_list(items: Iterable[str], limit: int = 4) -> Message:
-    """Return names as a list in a sentence, at most `limit` of them.
-
-    Examples
-    --------
-    >>> format_list(["a", "b", "c"])
-    'a, b and c'
-    >>> format_list(["a", "b", "c"], limit=2)
-    'a, b and 1 more'
-    """
+    """Return names as a list in a sentence, at most `limit` of them: ``a, b and c``, ``a, b and 1 more``."""
     names = list(items)
     if len(names) > limit:
         return message("{names} and {n:,} more", names=join(names[:limit], ", "), n=len(names) - limit)

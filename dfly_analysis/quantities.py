@@ -13,16 +13,8 @@ SAYS_NOTHING = 0.9  # a share whose interval is as wide as this is not known
 
 
 def interval_text(interval: Interval, unit: str) -> str:
-    """Return a figure with its interval, or what is known of it.
+    """Return a figure with its interval, or what is known of it; units are those of `figure`.
 
-    Parameters
-    ----------
-    interval : Interval
-    unit : str
-        As `figure` takes it.
-
-    Examples
-    --------
     >>> interval_text(Interval(0.37, 0.30, 0.45), "share")
     '37 % (30 % to 45 %)'
     >>> interval_text(Interval(16.0, 9.6, 1285.0), "s")
@@ -40,13 +32,7 @@ def interval_text(interval: Interval, unit: str) -> str:
 
 
 def range_text(low: float, high: float, unit: str) -> str:
-    """Return a range: ``30 % to 45 %``, ``at most 45 %``, ``at least 3 s``, or that it is not known yet where its ends are far apart.
-
-    Examples
-    --------
-    >>> range_text(4.57, 91.5, "s"), range_text(0.0, 1.0, "share")
-    ('not known yet: at least 4.57 s', 'not known yet')
-    """
+    """Return a range: ``30 % to 45 %``, ``at most 45 %``, ``at least 3 s``, or that it is not known yet where its ends are far apart."""
     begin, end = figure(low, unit), figure(high, unit)
     from_zero = low < MIN_SHARE if unit == "share" else low <= 0.0 <= high and unit in _PRINTED
     wide = low > 0.0 and FACTOR * low < high

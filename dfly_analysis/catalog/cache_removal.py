@@ -11,13 +11,7 @@ class _Removal(Span):
 
 
 def removal_commands(task_id: str, *, client: str | None, manager: str | None) -> list[str]:
-    """Return the commands that remove a task; of releases that are not known the newest.
-
-    Examples
-    --------
-    >>> removal_commands("ab12", client="v1.5.1", manager="v2.1.0")
-    ['dfctl task rm ab12']
-    """
+    """Return the commands that remove a task; of releases that are not known the newest."""
     releases = {"client": client, "manager": manager}
     found = {}
     for entry in load_document(tuple[_Removal, ...], "rules/cache_removal"):

@@ -104,10 +104,7 @@ def _pattern(role: str, name: str) -> re.Pattern[str]:
 
 
 def releases_reading(role: str, keys: Iterable[str]) -> tuple[str, str, str | None]:
-    """Return the first and last release of a Go component that read all of these keys, and a key that newer releases do not read.
-
-    Keys that charts write although nothing reads them do not count.
-    """
+    """Return the first and last release of a Go component that read all of these keys, and a key that newer releases do not read. Keys that charts write although nothing reads them do not count."""
     newest = _LAST_GO_CLIENT if role == "go-client" else releases("server")[-1]
     known = tuple(one for one in releases("server") if "-" not in one and within(one, releases("server")[0], newest))
     limiting = None

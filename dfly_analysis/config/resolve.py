@@ -307,10 +307,7 @@ class _RenderedFiles:
         return (host for known, host in self._of_host if known == role)
 
     def choose(self, names: tuple[str, ...], role: str, host: str | None) -> tuple[RenderedFile | None, bool, bool]:
-        """Return a file with the most common value under these names, whether all agree, and whether the host has files of its own.
-
-        Without files of the host, those of the role count.
-        """
+        """Return a file with the most common value under these names, whether all agree, and whether the host has files of its own. Without files of the host, those of the role count."""
         own = self._of_host.get((role, host)) if host else None
         place = names, role, host if own else None
         if place not in self._chosen:

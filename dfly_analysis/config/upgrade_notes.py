@@ -44,10 +44,7 @@ class UpgradeNote:
 
 
 def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZE_BYTES) -> UpgradeNote:
-    """Return what an upgrade changes for a layer of a size, bytes.
-
-    Two charts, two clients, or two releases of manager and scheduler; a FactMissingError if one is unknown or the lines differ.
-    """
+    """Return what an upgrade changes for a layer of a size, bytes. Two charts, two clients, or two releases of manager and scheduler; a FactMissingError if one is unknown or the lines differ."""
     changes = changes_between(from_version, to_version)
     line, first, _ = line_of(from_version)
     second = line_of(to_version)[1]

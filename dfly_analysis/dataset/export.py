@@ -23,9 +23,18 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import PartTask, PartWriter, download, part_name, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files
 from dfly_analysis.dataset.file_result import FileResult
-from dfly_analysis.dataset.loader import OnProblem, Progress, check_zone, in_order, report, require_readable, workers
+from dfly_analysis.dataset.loader import (
+    OnProblem,
+    Progress,
+    Prometheus,
+    check_zone,
+    in_order,
+    query_server,
+    report,
+    require_readable,
+    workers,
+)
 from dfly_analysis.dataset.parquet_schema import table_schema, with_pandas_metadata
-from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
 from dfly_analysis.dataset.stored_tables import INCOMPLETE, METADATA_KEY, REST_PART, reconstruction_key
 from dfly_analysis.errors import SourceError, StoreError
 from dfly_analysis.io import list_files

@@ -1,9 +1,11 @@
 """`load`: from the paths a user names to a dataset."""
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,16 +18,28 @@ from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.event_parts import EventStore, download, read_part_result
 from dfly_analysis.dataset.file_reader import ReadOptions, group_files, is_readable, read_files
 from dfly_analysis.dataset.file_result import FileResult
-from dfly_analysis.dataset.prometheus_window import Prometheus, query_server
 from dfly_analysis.dataset.stored_tables import INCOMPLETE
 from dfly_analysis.errors import SettingsError, SourceError
 from dfly_analysis.io import SourceFile, list_files, open_file
+from dfly_analysis.readers.prometheus import query_prometheus
+from dfly_analysis.schema import COVERAGE
 from dfly_analysis.workers import worker_count
 
 OnProblem = Callable[[SourceError], None]
 Progress = Callable[[str], None]
 DatasetOrPaths = Dataset | str | Path | Sequence[str | Path]
 _GROUPS_IN_PARALLEL = 2
+_MARGIN_S = 60.0  # asked for before and after the logs: counters are scraped late
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A server, label matchers that narrow its targets, its scrape interval, and the time before now to query where no log has a time."""
+
+    url: str
+    selector: str = ""
+    step: str = "15s"
+    window_s: float = 6 * 3600.0
 
 
 def load(  # noqa: PLR0913 - each is an option of the commands
@@ -79,6 +93,24 @@ def load(  # noqa: PLR0913 - each is an option of the commands
     query_server(prometheus, result, on_problem)
     require_readable(listed, result)
     return assemble(engine, store.tables, store.parts, result, settings or Settings.resolve())
+
+
+def query_server(prometheus: Prometheus | None, result: FileResult, on_problem: OnProblem | None) -> None:
+    """Add the metrics of a server for the time of the logs; a failed query is a problem like an unreadable file."""
+    if prometheus is None:
+        return
+    now, coverage = time.time(), COVERAGE.frame(result.coverage)
+    times = [moment.timestamp() for name in ("first", "last") for moment in coverage[name].dropna()]
+    start, end = (
+        (min(times) - _MARGIN_S, min(max(times) + _MARGIN_S, now)) if times else (now - prometheus.window_s, now)
+    )
+    try:
+        part = query_prometheus(prometheus.url, start, end, step=prometheus.step, selector=prometheus.selector)
+    except SourceError as problem:
+        result.add_problem(problem, on_problem)
+        return
+    result.runs += [dict(row) for row in part.rows]
+    result.versions += [(*found, prometheus.url) for found in part.versions]
 
 
 def as_dataset(source: DatasetOrPaths) -> Dataset:

@@ -122,10 +122,7 @@ class Pipe:
 
 
 def standard_input() -> FileIO | BinaryIO:
-    """Return standard input as bytes, without its buffer where there is a file below.
-
-    A thread that waits in the buffer would hold a lock that Python needs to end.
-    """
+    """Return standard input as bytes, without its buffer where there is a file below. A thread that waits in the buffer would hold a lock that Python needs to end."""
     raw = getattr(sys.stdin.buffer, "raw", None)
     return raw if isinstance(raw, FileIO) else sys.stdin.buffer
 

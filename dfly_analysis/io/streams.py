@@ -27,10 +27,7 @@ BROKEN = (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError)
 
 
 class BrokenStreamError(OSError):
-    """A stream is truncated, damaged, or exceeds a limit.
-
-    The layer that meets it keeps it and raises the same instance again, so that `reported` holds for all layers above.
-    """
+    """A stream is truncated, damaged, or exceeds a limit. The layer that meets it keeps it and raises the same instance again, so that `reported` holds for all layers above."""
 
     reported = False
     hint = "what came before was read"
@@ -60,10 +57,7 @@ class ByteStream(Protocol):
 
 
 class Buffered:
-    """A stream that can be peeked into before it is read.
-
-    `io.BufferedReader` would lose what it holds where the stream below breaks.
-    """
+    """A stream that can be peeked into before it is read. `io.BufferedReader` would lose what it holds where the stream below breaks."""
 
     def __init__(self, stream: ByteStream, count: Callable[[int], None] = lambda _: None) -> None:
         self._stream, self._count = stream, count

@@ -30,10 +30,7 @@ class Copied:
 def copy_files(
     paths: Sequence[str], output: Path, *, with_pseudonyms: bool = False, on_problem: OnProblem | None = None
 ) -> Iterator[Copied]:
-    """Yield what became of each file of the inputs; the copies have as many lines as the originals.
-
-    A file of another program is copied only if its own path is given.
-    """
+    """Yield what became of each file of the inputs; the copies have as many lines as the originals. A file of another program is copied only if its own path is given."""
     kinds, hosts = _kinds(paths)
     pseudonyms = Pseudonyms(hosts) if with_pseudonyms else None
     scrubber = Scrubber(hosts, pseudonyms)

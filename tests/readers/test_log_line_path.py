@@ -12,7 +12,7 @@ from dfly_analysis.dataset import load
 
 ROOMS = ("io", "readers", "dataset", "native", "catalog", "redaction")
 OF_THE_RUN = {
-    "dfly_analysis.dataset.assemble", "dfly_analysis.dataset.completeness", "dfly_analysis.dataset.prometheus_window",
+    "dfly_analysis.dataset.assemble", "dfly_analysis.dataset.completeness",
     "dfly_analysis.catalog.piece_length_rules", "dfly_analysis.dataset.clock_offsets", "dfly_analysis.dataset.run_separation",
     "dfly_analysis.readers.pods",
 }  # fmt: skip

@@ -99,10 +99,7 @@ def _places(samples: Mapping[Series, tuple[float, int]]) -> dict[tuple[str, str 
 
 
 def versions_of(series: Iterable[Series]) -> tuple[tuple[str, str], ...]:
-    """Return component and release of each version gauge.
-
-    A manager or scheduler that was built without its commit shows a default as its release; a client, built from a crate, its own.
-    """
+    """Return component and release of each version gauge. A manager or scheduler that was built without its commit shows a default as its release; a client, built from a crate, its own."""
     found = set()
     for name, labels in series:
         match, label_values = _VERSION.fullmatch(name), dict(labels)
