@@ -1,13 +1,17 @@
 """JSON Schema of what each command prints with ``--format json``, and of ``report.json``: pydantic makes it from the results' own types."""
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from pathlib import Path
-from typing import Any, NotRequired
+from __future__ import annotations
 
-import yaml
-from pydantic import TypeAdapter
-from typing_extensions import TypedDict  # pydantic cannot read that of typing before Python 3.12
+from collections.abc import Callable
+from functools import cache
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,  # pydantic cannot read those of typing before Python 3.12
+)
+
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from dfly_analysis.comparison.proportions import Effect
 from dfly_analysis.config.feasibility import Feasibility
@@ -18,44 +22,188 @@ from dfly_analysis.recommendation.stress_plan import StressPlan
 from dfly_analysis.reporting.json import SCHEMA_VERSION
 
 JsonObject = dict[str, Any]
-_TYPES: dict[str, Any] = {
-    "int": int, "number": float, "text": str, "flag": bool, "object": JsonObject, "numbers": dict[str, float], "versions": dict[str, str | None],
-    "counts": dict[str, dict[str, int]],
-    **{one.__name__: one for one in (
-        Alternative, CauseProportion, Effect, Estimate, Feasibility, Finding, Interval, NoRecommendation, NotFitted, Param, Recommendation,
-    )},
+
+
+class _Coverage(TypedDict):
+    files: int
+    lines: int
+    parsed: int
+    rejected: int
+    first: str | None
+    last: str | None
+
+
+class _Result(TypedDict):
+    schema_version: int
+
+
+class _Diagnose(_Result):
+    primary_cause: str | None
+    strength: str | None
+    alternatives: list[Alternative]
+    remedy: str | None
+    next_step: str | None
+    causes: list[CauseProportion]
+    findings: list[Finding]
+    coverage: _Coverage
+
+
+class _Fit(TypedDict):
+    name: str
+    model: Annotated[str, Field(alias="law")]
+    params: list[Param]
+    n: int
+    n_censored: int
+    goodness: dict[str, float]
+    window: list[str] | None
+    extrapolates_beyond_s: float | None
+    notes: NotRequired[list[str]]
+    quantiles: NotRequired[list[JsonObject]]
+    calibration: NotRequired[JsonObject]
+    bins: NotRequired[list[JsonObject]]
+
+
+class _Fits(_Result):
+    fits: list[_Fit]
+    not_fitted: list[NotFitted]
+
+
+class _Recommend(_Result):
+    size_bytes: int
+    target_failure_rate: float
+    recommendations: list[Recommendation]
+    no_advice: list[NoRecommendation]
+    estimates: list[Estimate]
+    warnings: list[str]
+
+
+class _Simulated(TypedDict):
+    settings: JsonObject
+    layer: JsonObject
+    run: JsonObject | None
+
+
+class _WhatIf(_Result):
+    """Only ``not_fitted`` where nothing can be predicted."""
+
+    not_fitted: NotRequired[NotFitted]
+    role: NotRequired[str]
+    client: NotRequired[str | None]
+    layer: NotRequired[JsonObject]
+    changes: NotRequired[list[JsonObject]]
+    asked: NotRequired[JsonObject]
+    now: NotRequired[_Simulated]
+    then: NotRequired[_Simulated]
+    observed: NotRequired[JsonObject | None]
+    agreement: NotRequired[list[JsonObject]]
+    notes: NotRequired[list[str]]
+    seed: NotRequired[int]
+
+
+class _Compare(_Result):
+    verdict: str
+    because: list[str]
+    effects: list[Effect]
+    settings: list[JsonObject]
+    causes: dict[str, dict[str, int]]
+
+
+class _CheckConfig(_Result):
+    findings: list[Finding]
+    feasibility: Feasibility
+    chart: str | None
+    charts: list[str]
+    versions: dict[str, str | None]
+    notes: list[str]
+    only_defaults: bool
+    keys: list[JsonObject]
+
+
+class _PlanPreheat(_Result):
+    image: str
+    platform: str | None
+    size_bytes: int | None
+    scope: str
+    parallel: int
+    time_s: Interval | None
+    failure_rate: Interval | None
+    stages: list[JsonObject]
+    parallelism: list[JsonObject]
+    pulls: list[JsonObject]
+    jobs: list[JsonObject]
+    checks: list[JsonObject]
+    assumptions: list[str]
+    warnings: list[str]
+
+
+class _Inspect(_Result):
+    files: list[JsonObject]
+
+
+class _Facts(_Result):
+    """A setting; with ``--releases`` the releases; an upgrade note has further keys."""
+
+    key: NotRequired[str]
+    facts: NotRequired[list[JsonObject]]
+    releases: NotRequired[list[JsonObject]]
+
+
+class _Explain(_Result):
+    """Without an argument the topics; else the facts by their names."""
+
+    topics: NotRequired[list[JsonObject]]
+    kind: NotRequired[str]
+
+
+class _Batch(_Result):
+    index: str
+    reports: list[JsonObject]
+
+
+class _Verdict(TypedDict):
+    headline: str
+    tasks: int
+    failed: int
+
+
+class _DataQuality(TypedDict):
+    coverage: _Coverage
+    notices: list[str]
+    lacks: list[str]
+    problems: list[str]
+
+
+class _Report(_Result):
+    parameters: JsonObject
+    verdict: _Verdict
+    inputs: list[JsonObject]
+    diagnose: _Diagnose
+    fit: _Fits
+    recommend: _Recommend
+    prediction: JsonObject
+    whatif: _WhatIf
+    statements: list[JsonObject]
+    contradictions: list[JsonObject]
+    settings: JsonObject
+    data_quality: _DataQuality
+
+
+class _StressPlan(_Result):
+    """Of ``--results``, ``tested``, ``best`` and ``open_rows`` in place of the plan."""
+
+
+_SHAPES: dict[str, Any] = {
+    "batch": _Batch, "check-config": _CheckConfig, "compare": _Compare, "diagnose": _Diagnose, "explain": _Explain,
+    "facts": _Facts, "fit": _Fits, "inspect": _Inspect, "plan-preheat": _PlanPreheat, "plan-stress": StressPlan,
+    "recommend": _Recommend, "report": _Report, "whatif": _WhatIf,
 }  # fmt: skip
-_COMMANDS = {
-    "batch": "Batch", "check-config": "CheckConfig", "compare": "Compare", "diagnose": "Diagnose", "explain": "Explain", "facts": "Facts",
-    "fit": "Fits", "inspect": "Inspect", "plan-preheat": "PlanPreheat", "plan-stress": "StressPlan", "recommend": "Recommend",
-    "report": "Report", "whatif": "WhatIf",
-}  # fmt: skip
-COMMANDS = tuple(_COMMANDS)
-
-
-@cache
-def _shapes() -> Mapping[str, Any]:
-    """Return the types of all shapes in ``json_shapes.yaml``, by name."""
-    found: dict[str, Any] = {"StressPlan": StressPlan}
-    for name, keys in yaml.safe_load(Path(__file__).with_name("json_shapes.yaml").read_text("utf-8")).items():
-        doc, fields = keys.pop("doc", None), {key: _type(text, _TYPES | found) for key, text in keys.items()}
-        wanted = {key.rstrip("?"): NotRequired[kind] if key.endswith("?") else kind for key, kind in fields.items()}
-        found[name] = TypedDict(f"_{name}", wanted)  # type: ignore[misc] # made at run time
-        found[name].__doc__ = doc
-    return found
-
-
-def _type(text: str, known: Mapping[str, Any]) -> Any:
-    bare = text.removesuffix("?")
-    kind = known[bare.removesuffix("[]")]
-    kind = list[kind] if bare.endswith("[]") else kind
-    return kind | None if text.endswith("?") else kind
+COMMANDS = tuple(_SHAPES)
 
 
 @cache
 def json_schema(command: str) -> JsonObject:
     """Return the JSON Schema of a command of `COMMANDS`; keys may be added without a new version."""
-    schema = TypeAdapter(_shapes()[_COMMANDS[command]]).json_schema(mode="serialization")
+    schema = TypeAdapter(_SHAPES[command]).json_schema(mode="serialization")
     _visit(schema, _allow_missing_numbers)
     _visit(schema, _without_python)
     head = {

@@ -161,8 +161,11 @@ _RUN = (
 
 def layer_rows(found: WhatIf) -> list[tuple[str, str, str]]:
     """Return what is predicted of a layer: quantity, under the effective settings, under the changed ones."""
-    runs = (found.layer_now, found.layer_then)
-    return [(title, *(interval_text(getattr(one, name), unit) for one in runs)) for title, name, unit in _LAYER]
+    now, then = found.layer_now, found.layer_then
+    return [
+        (title, interval_text(getattr(now, name), unit), interval_text(getattr(then, name), unit))
+        for title, name, unit in _LAYER
+    ]
 
 
 def run_rows(found: WhatIf) -> list[Row]:
@@ -173,11 +176,11 @@ def run_rows(found: WhatIf) -> list[Row]:
     failed = message("{failed} of {n}", failed=observed.failed, n=observed.n_layers)
     # Where layers failed in another way than by a piece, the simulation does not cover how many fail.
     covered = not observed.left_out
-    rows = [(message("failed layers"), failed, _count(now.failed), _count(then.failed))] if covered else []
+    rows: list[Row] = [(message("failed layers"), failed, _count(now.failed), _count(then.failed))] if covered else []
     for title, name, unit in (*((_OF_LAYERS,) if covered else ()), *_RUN):
         value = getattr(observed, name)
         seen = interval_text(value, unit) if isinstance(value, Interval) else figure(value, unit)
-        rows.append((title, seen, *(interval_text(getattr(one, name), unit) for one in (now, then))))
+        rows.append((title, seen, interval_text(getattr(now, name), unit), interval_text(getattr(then, name), unit)))
     return rows
 
 
