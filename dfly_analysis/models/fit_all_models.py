@@ -10,7 +10,7 @@ from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.failure_by_size import TaskFailureFit, task_failure_by_size
 from dfly_analysis.models.link_capacity import fit_link
-from dfly_analysis.models.model_selection import fit_attempts
+from dfly_analysis.models.model_selection import MIN_EVENTS, fit_attempts
 from dfly_analysis.models.piece_histograms import histogram_attempts
 from dfly_analysis.models.registry_time import NAME as REGISTRY
 from dfly_analysis.models.registry_time import fit_registry
@@ -67,7 +67,8 @@ def _piece_fits(dataset: Dataset) -> dict[str, Any]:
         rows = pieces.select("origin", origin)
         result[name] = fit_attempts(rows.attempts(), name)
         by_role = rows.frame.groupby("role")["weight"].sum()
-        for role in sorted(map(str, by_role[by_role >= _MIN_OF_A_ROLE].index)) if len(by_role) > 1 else ():
+        several = by_role.sum() - by_role >= MIN_EVENTS  # else the role's own distribution is that of all
+        for role in sorted(map(str, by_role[several & (by_role >= _MIN_OF_A_ROLE)].index)):
             result[f"{name}_{role}"] = fit_attempts(rows.select("role", role).attempts(), f"{name}_{role}")
     return result
 
