@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,15 +104,10 @@ def _wheel(wheel: Path, python: str, constraint: Path | None, folder: Path) -> l
 
 
 def _install(bin_folder: Path, wheel: Path, constraint: Path | None, lock: str, extra: str) -> None:
-    pip = [
-        str(bin_folder / "python"),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "--quiet",
-        "--prefer-binary",
-    ]
+    python = str(bin_folder / "python")
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    if uv := shutil.which("uv"):  # in seconds what takes pip minutes
+        pip = [uv, "pip", "install", "--quiet", "--python", python]
     if constraint:
         subprocess.run([*pip, "--constraint", str(constraint), f"{wheel}{extra}"], check=True)
         return
