@@ -5,5 +5,5 @@ The public names, listed in ``__init__.pyi``, load when they are first used, so 
 
 from lazy_loader import attach_stub
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 __getattr__, __dir__, __all__ = attach_stub(__name__, __file__)
