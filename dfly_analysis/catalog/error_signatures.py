@@ -171,6 +171,7 @@ def is_benign(text: str) -> bool:
     return any(one.layer == "benign" for one in signatures_in(text))
 
 
+@lru_cache(maxsize=4_096)  # the reader and the checks ask for the same texts, each several times
 def signatures_in(text: str) -> tuple[Signature, ...]:
     """Return all signatures that a text shows, of every layer, lowest priority number first."""
     # zeros for ids, so that failures of many tasks have one text

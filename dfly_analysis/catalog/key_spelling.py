@@ -98,6 +98,7 @@ def _patterns(role: str) -> tuple[re.Pattern[str], ...]:
     return tuple(_pattern(role, name) for name in _listed(role))
 
 
+@cache
 def _pattern(role: str, name: str) -> re.Pattern[str]:
     text = re.escape(name).replace(r"\*\*", ".+").replace(r"\*", r"[^.]+")
     return re.compile(text, re.IGNORECASE if role in GO_ROLES else 0)

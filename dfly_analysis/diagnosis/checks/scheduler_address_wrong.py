@@ -21,6 +21,7 @@ _DEAD = "SELECT address, list(host ORDER BY host) FROM dead_addresses GROUP BY a
 def check(dataset: Dataset) -> Finding:
     known = scheduler_address_patterns()
     patterns = {name: getattr(known, name).strip() for name in ("listed", "used", "failed", "dead", "mesh")}
+    patterns["told"] = "|".join(f"(?:{patterns[name]})" for name in ("listed", "used", "failed", "mesh"))
     matches = {name.upper(): f"regexp_matches(message, {text_literal(text)})" for name, text in patterns.items()}
     dataset.engine.execute(sql("diagnosis", "scheduler_lines", ADDRESS=text_literal(known.address), **matches))
     if not dataset.rows("SELECT 1 FROM scheduler_lines LIMIT 1"):

@@ -3,7 +3,7 @@ CREATE OR REPLACE TEMP TABLE scheduler_lines AS
 SELECT *, epoch_ns(time) AS ns, $LISTED AS is_listed, $USED AS is_used, $FAILED AS is_failed, $FAILED AND $DEAD AS is_dead, $MESH AS is_mesh,
     -- what follows a list is the request, with the client's own address
     regexp_extract_all(CASE WHEN is_listed THEN regexp_extract(message, '[\[{][^\]}]*') ELSE left(message, 400) END, $ADDRESS, 1) AS addresses
-FROM events WHERE component = 'client' AND message IS NOT NULL AND ($LISTED OR $USED OR $FAILED OR $MESH);
+FROM events WHERE component = 'client' AND $TOLD;
 CREATE OR REPLACE TEMP TABLE scheduler_addresses AS
 SELECT * EXCLUDE (address), split_part(address, ':', 1) AS address, address AS full_address
 FROM (
