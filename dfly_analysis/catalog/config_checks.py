@@ -125,10 +125,8 @@ class ConfigRule:
 
     def possible(self, versions: Mapping[str, str | None]) -> bool:
         """Return whether these releases can have the problem; an unknown one can."""
-        return all(
-            (version := versions.get(role)) is None or within(version, since, until)
-            for role, (since, until) in self.releases.items()
-        )
+        known = [(version, *span) for role, span in self.releases.items() if (version := versions.get(role))]
+        return all(within(*one) for one in known)
 
 
 load_config_rules = cache(partial(load_entries, ConfigRule, "config_checks"))  # all rules, in the order of their files

@@ -37,10 +37,8 @@ class KeyPlace(NamedTuple):
 
     def facts(self) -> dict[str, str]:
         """Return what is known of it by heading: where it belongs, which releases read it, what it does, what they set."""
-        found = {
-            "file": f"{self.file} ({', '.join(self.roles)}): {self.key}",
-            "Helm values": ", ".join(self.helm_paths),
-        }
+        file = f"{self.file} ({', '.join(self.roles)}): {self.key}"
+        found = {"file": file, "Helm values": ", ".join(self.helm_paths)}
         if self.defaults is None or not self.defaults.eras:
             return found
         item, read = self.defaults, [era for era in self.defaults.eras if era.ignored is None]

@@ -58,9 +58,8 @@ def _finding(
 
 def _evaluate_keys(rule: ConfigRule, settings: Settings, found: Sequence[IgnoredKey]) -> Finding:
     if found:
-        lines = tuple(
-            dict.fromkeys(Evidence(one.file, one.line, _as_line(one.path, one.value)) for one in found if one.line)
-        )
+        written = [one for one in found if one.line]
+        lines = tuple(dict.fromkeys(Evidence(one.file, one.line, _as_line(one.path, one.value)) for one in written))
         reasons = (message("{key}: {reason}", key=collapse_whitespace(one.path), reason=one.reason) for one in found)
         return _finding(rule, "present", _join_reasons(reasons), len(lines) or len(found), lines)
     if not settings.user.entries and not settings.rendered and not settings.user.address:

@@ -213,13 +213,11 @@ def read_text(path: str) -> str:
 
 
 def _section(content: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    named = content.get("dragonfly")
-    if isinstance(named, Mapping) and _is_dragonfly(named):
-        return "dragonfly.", named
-    if not _is_dragonfly(content):
-        for name, inner in content.items():
-            if isinstance(inner, Mapping) and _is_dragonfly(inner):
-                return f"{name}.", inner
+    names = ["dragonfly"] if _is_dragonfly(content) else ["dragonfly", *content]
+    for name in names:
+        inner = content.get(name)
+        if isinstance(inner, Mapping) and _is_dragonfly(inner):
+            return f"{name}.", inner
     return "", content
 
 

@@ -103,10 +103,6 @@ class Settings:
         joined = {(file.path, file.role): file for file in (*self.rendered, *files)}
         return replace(self, rendered=tuple(joined[place] for place in sorted(joined)))
 
-    def with_other_runs(self, files: Iterable[RenderedFile]) -> Settings:
-        """Return settings that know these files of other runs, which count for their own hosts alone."""
-        return replace(self, rendered_elsewhere=tuple(files))
-
     def with_upgrade(self, values: UserValues) -> Settings:
         """Return settings after Helm values are applied over what is in force, on every host, as ``helm upgrade --reuse-values -f`` does."""
         changed = tuple(_upgraded(file, values) for file in self.rendered)

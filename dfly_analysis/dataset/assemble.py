@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,7 +97,7 @@ def _assemble_runs(
             engine.execute(f"CREATE OR REPLACE TABLE {table} AS {union}")
         for place in range(len(settings)):
             engine.execute(f"DROP TABLE {table}_{place}")
-    return settings[-1].with_other_runs(file for one in settings[:-1] for file in one.rendered)
+    return replace(settings[-1], rendered_elsewhere=tuple(file for one in settings[:-1] for file in one.rendered))
 
 
 def _file_order(result: FileResult) -> list[tuple[str, int, bool]]:
@@ -158,7 +159,5 @@ def _add_jobs(engine: Engine, result: FileResult) -> None:
     if not owner:
         return
     engine.add_rows("job_of_url", list(owner.items()), pa.schema([("url", pa.string()), ("job_id", pa.string())]))
-    engine.execute("""
-        UPDATE tasks SET job_id = job_of_url.job_id FROM job_of_url
-        WHERE tasks.url = job_of_url.url AND tasks.role = 'seedClient'
-    """)
+    is_owned = "tasks.url = job_of_url.url AND tasks.role = 'seedClient'"
+    engine.execute(f"UPDATE tasks SET job_id = job_of_url.job_id FROM job_of_url WHERE {is_owned}")

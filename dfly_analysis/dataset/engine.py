@@ -44,9 +44,8 @@ class Engine:
         self._folder = tempfile.TemporaryDirectory(prefix="dfly-analysis-", ignore_cleanup_errors=True)
         self.folder = Path(self._folder.name)
         self.lock = threading.RLock()
-        connection = duckdb.connect(
-            ":memory:", config={"threads": worker_count(), "autoinstall_known_extensions": False}
-        )
+        config: dict[str, Any] = {"threads": worker_count(), "autoinstall_known_extensions": False}
+        connection = duckdb.connect(":memory:", config=config)
         connection.execute(f"SET memory_limit = '{LIMIT_MIB}MiB'")
         connection.execute(f"SET temp_directory = {text_literal(str(self.folder / 'spill'))}")
         connection.execute("SET TimeZone = 'UTC'")

@@ -29,11 +29,8 @@ def reconstruction_key(engine: Engine, parts: Sequence[Path], known: _Known) -> 
     """Return a hash of all that pieces and tasks follow from: the parts, the settings of each host, what Kubernetes knows, offsets of clocks, the release."""
     timeouts, terminations, clocks = known
     hosts = [host for (host,) in engine.rows("SELECT DISTINCT host FROM events ORDER BY host")]
-    settings = [
-        [host, role, timeouts.shortest_s(role, host), timeouts.pieces_in_flight(role, host), timeouts.siblings_cancelled(role, host)]
-        for host in hosts
-        for role in _ROLES
-    ]  # fmt: skip
+    own = timeouts.shortest_s, timeouts.pieces_in_flight, timeouts.siblings_cancelled
+    settings = [[host, role, *(setting(role, host) for setting in own)] for host in hosts for role in _ROLES]
     records = sorted((path.name, path.stat().st_size) for path in parts if path.name != REST_PART)
     other = [sorted(terminations.items()), [str(clock) for clock in clocks]]
     return hashlib.sha256(json.dumps([package_hash(), records, settings, *other]).encode()).hexdigest()

@@ -180,8 +180,13 @@ def _described_rows(block: Sequence[_Line]) -> Iterator[dict[str, Any]]:
     matches = (match for _, line in block if (match := _FIELD.match(line)))
     top = {match["name"]: match["value"] for match in matches if not match["indent"] and match["value"]}
     name, first = top.get("Name"), block[0][0]
-    if "Namespace" not in top:
-        yield from _described_node(block, name)
+    if "Namespace" not in top:  # a node
+        for number, line in block:
+            if match := _CONDITION.match(line):
+                reason = match["name"] if match["status"] == "True" else None
+                text = match["rest"].strip() or None
+                yield {"kind": "node", "node": name, "reason": reason, "message": text, "line": number}
+        yield from _described_events(block, {"node": name})
         return
     node = (top.get("Node") or "").split("/")[0] or None
     base = {"namespace": top["Namespace"], "pod": name, "node": node, "role": _role_of("", name or "")}
@@ -236,14 +241,6 @@ def _one_container(lines: Sequence[_Line], base: dict[str, Any]) -> Iterator[dic
                 **base, **shared, "kind": "ending", "reason": state.get("Reason"), "exit_code": int(code) if code.isdigit() else None,
                 "message": state.get("Message"), "time": parse_time(state.get("Finished")), "line": state["line"],
             }  # fmt: skip
-
-
-def _described_node(block: Sequence[_Line], name: str | None) -> Iterator[dict[str, Any]]:
-    for number, line in block:
-        if match := _CONDITION.match(line):
-            is_on = match["status"] == "True"
-            yield {"kind": "node", "node": name, "reason": match["name"] if is_on else None, "message": match["rest"].strip() or None, "line": number}  # fmt: skip
-    yield from _described_events(block, {"node": name})
 
 
 @dataclass(frozen=True)

@@ -127,11 +127,10 @@ def _report_row(tool: str, number: int, lines: list[str]) -> dict[str, Any]:
     failures, repeats = (int(counted[name].replace(",", "")) for name in ("failed", "n"))
     seconds = {_STATISTICS[name]: cost / 1000 for name, cost in zip(names, costs, strict=True) if name in _STATISTICS}
     settings = [fields[name].split("?", 1)[0] for name in ("Run", "Target", "Load", "Sequential", "Range") if name in fields]  # fmt: skip
-    amounts = {
-        name: re.search(rf"(?<![\d.])([\d.]++ [KMGTPE]?i?B) {place}", fields.get("Traffic", ""))
-        for name, place in _TRAFFIC.items()
-    }
-    traffic = {name: parse_size(match[1]) for name, match in amounts.items() if match}
+    traffic = {}
+    for name, place in _TRAFFIC.items():
+        if match := re.search(rf"(?<![\d.])([\d.]++ [KMGTPE]?i?B) {place}", fields.get("Traffic", "")):
+            traffic[name] = parse_size(match[1])
     return {
         "tool": tool, "kind": "aggregate", "label": fields.get("Run", tool).split(" ", 1)[0], "size_bytes": _size_bytes(tool, fields), "n": repeats,
         "failures": failures, **(seconds if failures < repeats else {}), **traffic,

@@ -41,7 +41,7 @@ def sniff(head: bytes) -> Sniffed:
     text = head_text(head)
     while len(found) < _DEPTH_CAP and (envelope := sniff_envelope(text, len(found) + 1)):
         found.append(envelope)
-        text = _join_heads(_sample(envelope, text)[1])
+        text = b"".join(_sample(envelope, text)[1].values())
     text = clean(text)
     counts = count_records(text.decode("utf-8", "replace"))
     n_lines = min(text.count(b"\n"), SNIFF_LINES)
@@ -98,15 +98,11 @@ def _sample(envelope: EnvelopeKind, text: bytes) -> tuple[Unwrapper, dict[Key, b
     return unwrapper, heads
 
 
-def _join_heads(heads: dict[Key, bytes]) -> bytes:
-    return b"".join(heads.values())
-
-
 def _fits(envelope: EnvelopeKind, text: bytes, bare: int, depth: int) -> bool:
     found, heads = _sample(envelope, text)
     if found.matched < max(1, _SHARE * (found.matched + found.unmatched)):
         return False
-    inner = _join_heads(heads)
+    inner = b"".join(heads.values())
     return envelope.certain or _count_records(inner) > bare or sniff_envelope(inner, depth + 1) is not None
 
 
