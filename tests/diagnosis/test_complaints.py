@@ -6,6 +6,7 @@ from diagnosis_cases import dataset_of, event, finding, job
 import dfly_analysis as dfly
 from tests.diagnosis.test_checks import at, task
 from tests.reconstruction.test_task_time import piece, step
+from tests.synthetic.go_era import GO_COMPLAINTS, write_go_run
 
 _EIGHT = dfly.Settings.resolve({"seedClient": {"config": {"download": {"concurrentPieceCount": 8}}}}, client="v1.5.1")
 URL = "http://registry.example/v2/m/blobs/sha256:" + "a" * 64
@@ -372,3 +373,18 @@ def test_refusals_of_the_registry_in_a_storm_are_counted():
         "refused 1 requests (429, 401) meanwhile, with 6 to 6 others in flight"
         in finding(dataset, "back_to_source_storm").reason
     )
+
+
+@pytest.mark.parametrize("complaint", [None, *GO_COMPLAINTS])
+def test_complaints_in_logs_of_the_go_client_are_answered(complaint, tmp_path):
+    write_go_run(tmp_path, complaint, 3)
+    answers = {one.id for one in dfly.diagnose([tmp_path]).present()} & set(GO_COMPLAINTS.values())
+    assert answers == ({GO_COMPLAINTS[complaint]} if complaint else set())
+
+
+@pytest.mark.parametrize(("minutes", "verdict"), [(60, "present"), (1, "unknown")])
+def test_a_job_that_nobody_takes_is_stuck(minutes, verdict):
+    """Jobs alone tell it: pending for an hour is stuck, for a minute not yet."""
+    found = finding(dataset_of(jobs=[job("PENDING") | {"created": at(0), "ended": at(60 * minutes)}]), "stuck")
+    assert found.verdict == verdict
+    assert "pending" in found.reason

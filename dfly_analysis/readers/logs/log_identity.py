@@ -17,6 +17,8 @@ from dfly_analysis.readers.logs.event_schema import arrow_schema, coded, codes_a
 
 _HOST_ID = re.compile(r"^(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*+:[0-9a-fA-F:.]*+)-(?P<host>.+?)(?P<seed>-seed)?$")
 _UUID = re.compile(r"-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?=-seed$|$)")
+_GO_PEER = re.compile(r"^(?P<address>[0-9a-fA-F.:]+)-\d+-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}(?P<seed>_Seed)?$")
+"""A peer of the Go client has a process id in the place of the host's name."""
 _GO_MANAGER = r"^(?:manager/|handlers/|gin@|gin$|middlewares/|searcher/|recovery/interceptors|.*manager_server)"
 _GO_CLIENT = r"(?:.*/)?(?:peer/(?:peertask_|piece_|traffic_)|daemon/|transport/|upload/upload_|storage/(?:local_|storage_manager))"
 _GO_SCHEDULER = r"^(?:scheduler/|scheduling/|standard/|announcer/|service/service_v|resource/|.*scheduler_server)"
@@ -40,6 +42,8 @@ def split_host(host_id: str | None) -> tuple[str | None, str | None]:
     """Return host name and role of ``<address>-<host name>[-<UUID>][-seed]``, a host or peer id, None where not known."""
     if not host_id:
         return None, None
+    if go := _GO_PEER.match(host_id):
+        return go["address"], "seedClient" if go["seed"] else "client"
     match = _HOST_ID.match(_UUID.sub("", host_id))
     if not match:
         return host_id, "seedClient" if host_id.endswith("-seed") else "client"
