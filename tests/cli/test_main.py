@@ -14,11 +14,10 @@ import subprocess
 import sys
 from contextlib import suppress
 
-import pandas as pd
 import pytest
 import yaml
 
-from cli.cases import CANARY, LOG, command, invoke, is_one_line, refused, with_output, write_secrets, write_wrong
+from cli.cases import CANARY, LOG, command, invoke, is_one_line, refused, with_output, write_wrong
 from dfly_analysis.cli import main
 from dfly_analysis.cli.main import SUMMARIES
 from dfly_analysis.errors import DflyError
@@ -233,23 +232,6 @@ def test_a_reader_that_goes_away_is_no_error(run):
     with os.fdopen(write, "wb") as nobody_reads:
         done = subprocess.run(call, stdout=nobody_reads, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
-
-
-def test_no_command_lets_a_secret_out(tmp_path):
-    """A canary in log, job record and values is in no output, table, Parquet file or overlay of any command."""
-    source, values = write_secrets(tmp_path)
-    settings = ("--values", values, "--chart", "1.2.24")
-    outputs = [invoke(name, source, *(settings if name != "inspect" else ()), "--format", kind).output for name in FORMATTED for kind in ("json", "csv", "table", "yaml")]  # fmt: skip
-    outputs.append(invoke("recommend", source, *settings, "--overlay", tmp_path / "overlay.yaml").output)
-    outputs.append(invoke("load", source, *settings, "-o", tmp_path / "out").output)
-    outputs.append(invoke("redact", source, "-o", tmp_path / "clean").output)
-    for path in (tmp_path / "out").glob("*.parquet"):
-        outputs.append(pd.read_parquet(path).to_csv())
-    written = [*(tmp_path / "out").glob("*.json"), *(tmp_path / "clean").rglob("*.*"), tmp_path / "overlay.yaml"]
-    outputs += [path.read_text("utf-8") for path in written if path.is_file()]
-    assert len(outputs) > 25
-    assert "error decoding response body" in "".join(outputs)
-    assert [text[max(0, text.find(CANARY) - 80) :][:120] for text in outputs if CANARY in text] == []
 
 
 def test_errors_are_of_one_family():

@@ -114,19 +114,6 @@ def test_files_that_are_written_hold_no_secret(tree, tmp_path, monkeypatch):
     assert leaks(said) == {}
 
 
-def test_a_report_holds_no_secret(tree, tmp_path):
-    """Page, data, executed notebook, manifest, overlay."""
-    source, values = tree
-    done = CliRunner().invoke(
-        main, ["report", str(source), "--values", str(values), "--chart", "1.7.4", "-o", str(tmp_path)]
-    )
-    assert done.exit_code == 0, done.output
-    said = files_in(tmp_path) | {"printed": done.output}
-    assert {"report.html", "report.json", "executed.ipynb", "manifest.json", "overlay.values.yaml"} <= said.keys()
-    assert "error decoding response body" in said["report.html"]
-    assert leaks(said) == {}
-
-
 @given(st.sampled_from(SECRETS), st.sampled_from(sorted(SHAPES)), st.text("abcXYZ019-_.", min_size=4, max_size=20))
 @settings(max_examples=examples(60))
 def test_no_secret_survives_its_wrapper(shape, wrapper, drawn):
