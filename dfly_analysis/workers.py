@@ -7,10 +7,7 @@ from pathlib import Path
 
 
 def worker_count() -> int:
-    """Return how many threads or processes can run at the same time: the CPU affinity or the cgroup's CPU quota, rounded up.
-
-    `os.cpu_count` gives all processors of the machine, also inside a container that may use two of them.
-    """
+    """Return how many threads or processes can run at the same time: the CPU affinity or the cgroup's CPU quota, which `os.cpu_count` ignores, rounded up."""
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, math.ceil(min(cpus, cgroup_cpus())))
 

@@ -179,10 +179,7 @@ def _index() -> Mapping[tuple[str, str], KeyDefaults]:
 
 @cache
 def find_defaults(key: str) -> tuple[KeyDefaults, ...]:
-    """Return the defaults of a key, one for each component that has it; a FactMissingError offers the nearest names.
-
-    ``download.pieceTimeout``, its last part, a Helm path, ``seedClient:download.pieceTimeout``, or ``fixed:preheat.pollingWindow``.
-    """
+    """Return the defaults of a key (``download.pieceTimeout``, its last part, a Helm path, ``seedClient:KEY``), one for each component that has it; a FactMissingError offers similar names."""
     component, colon, bare = key.rpartition(":") if not key.startswith(_PREFIXES) else ("", "", key)
     known = [item for item in all_defaults() if not colon or item.component == component]
     tests = (
@@ -208,10 +205,7 @@ def chart_run(helm_path: str | None, chart_version: str) -> ChartRun | None:
 
 
 def defaults_by_release(key: str) -> list[dict[str, Any]]:
-    """Return the defaults of a key, see `find_defaults`: a row for each span of releases and layer, the binary's first.
-
-    The columns are component, key, helm_path, layer, since, until, default, source, note.
-    """
+    """Return the defaults of a key, see `find_defaults`: a row for each span of releases and layer, the binary's first."""
     rows = []
     for item in find_defaults(key):
         head = {"component": item.component, "key": item.key, "helm_path": item.helm_path}
@@ -226,11 +220,7 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
 
 
 def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
-    """Return the values of a key (see `find_defaults`) in a release, a row for each component and layer.
-
-    The release is a client (``v0.x``, ``v1.x``), a manager or scheduler (``v2.x``), or a chart (``chart-1.7.4``, ``1.7.4``);
-    a FactMissingError if the key or the release is unknown, or the release is of another line than the key.
-    """
+    """Return the values of a key (see `find_defaults`) in a release of client, services or chart, a row for each component and layer; a FactMissingError if one is unknown, or of another line than the key."""
     line, known, assumptions = _asked(version)
     found = find_defaults(key)
     rows = [row for item in found for row in _rows(item, line, known, assumptions)]

@@ -59,10 +59,7 @@ class KeyPlace(NamedTuple):
 
 @cache
 def find_places(path: str) -> tuple[KeyPlace, ...]:
-    """Return the places of a key from the dotted path that somebody wrote; none if it is no key of Dragonfly.
-
-    Parents may be missing (``pieceTimeout``) or wrong (``client.dfinit.config.download.pieceTimeout``). Letters' case, ``_`` and ``-`` do not count.
-    """
+    """Return the places of a key from the dotted path that somebody wrote, whose parents may be missing or wrong, in any capitals; none if it is no key of Dragonfly."""
     steps = path.split(".")
     for start in range(len(steps)):
         tail = steps[start:]

@@ -194,10 +194,7 @@ def chart_with(role: str, version: str) -> str | None:
 
 
 def charts_of_images(images: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
-    """Return the charts that ship these releases by role, oldest first, and whether they do; where none does, those next to them.
-
-    A release between two that charts ship came from a changed tag: its chart may be any, the nearest are the likeliest.
-    """
+    """Return the charts that ship these releases by role, oldest first, and whether they do; where none does (the tag was changed), those next to them."""
     exact = [
         one.version for one in charts()
         if all((tag := one.images[role]) and parse_version(tag) == parse_version(version) for role, version in images.items())
@@ -231,10 +228,7 @@ def changes_after(line: Line, older: str, newer: str) -> tuple[ReleaseChange, ..
 
 
 def line_of(text: str) -> tuple[Line, str, str]:
-    """Return the numbering line of a release, the release as that line writes it, and what was assumed as text.
-
-    ``v0.x`` and ``v1.x`` are clients, ``2.x`` with or without ``v`` manager and scheduler, ``chart-1.7.4`` and ``1.7.4`` charts.
-    """
+    """Return the numbering line of a release, the release as that line writes it, and what was assumed: ``v0.x`` and ``v1.x`` are clients, ``2.x`` services, ``1.7.4`` charts."""
     parsed = parse_version(text)
     number = text.strip().removeprefix("dragonfly-").removeprefix("chart-").removeprefix("v")
     if text.strip().startswith(("chart-", "dragonfly-")):

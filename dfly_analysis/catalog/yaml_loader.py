@@ -68,10 +68,7 @@ class EntryError(ValueError):
 
 
 def load_entries(model: type[T], path: str) -> tuple[T, ...]:
-    """Return the entries of a folder below ``entries/``, or of a file there without its ending; each file is a list of entries.
-
-    A CatalogError names file, line and entry of what is wrong, and what to write.
-    """
+    """Return the entries of a folder below ``entries/``, or of a file there without its ending; a CatalogError names file, line and entry of what is wrong."""
     kind: Any = model
     return cast("tuple[T, ...]", _cached(kind, path, many=True))
 

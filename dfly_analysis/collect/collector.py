@@ -64,8 +64,7 @@ def collect(
 
     Until it is complete, ``<bundle>.partial`` keeps what was fetched; a later call with the same bundle does not fetch that again.
     Files of your own to `add`, e.g. the jobs' JSON, are redacted. A command without output for `silence_s` seconds is stopped, and
-    its item counts as missing. `progress` is called with the number and the path of each item. A DflyError if kubectl is not
-    installed, or a file to add cannot be read; a SourceError if the pods cannot be listed, or none is Dragonfly's.
+    its item counts as missing.
     """
     if not bundle.name.endswith((".tar.gz", ".tgz")):
         raise DflyError("the bundle must be a .tar.gz", where=str(bundle), hint=f"use -o {bundle.name}.tar.gz")

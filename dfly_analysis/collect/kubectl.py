@@ -21,10 +21,7 @@ _MAX_STDERR_BYTES, _MAX_REASON_CHARS = 1 << 20, 200
 
 
 def fetch(item: Item, target: Path, silence_s: float) -> str | None:
-    """Run an item's command and write its output; return why there is none, one line, or None on success.
-
-    A command that prints nothing for `silence_s` seconds is killed; the target exists only once it is complete.
-    """
+    """Run an item's command, killed after `silence_s` seconds without output, and write what it prints, whole or not at all; return why there is none, None on success."""
     check_read_only(item.command)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")

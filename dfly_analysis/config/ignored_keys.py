@@ -70,10 +70,7 @@ class IgnoredKey:
 
 
 def find_ignored_keys(settings: Settings) -> tuple[IgnoredKey, ...]:
-    """Return the keys that are ignored, misspelt, renamed, of another release, or do something else; at most 500.
-
-    First those of the values, then those of the rendered files, once for a role. A value equal to the chart's own is left out.
-    """
+    """Return the keys, at most 500, that are ignored, misspelt, renamed, of another release, or do something else: those of the values, then of rendered files, once for a role."""
     every = _misspelt_sections(settings), _repeated(settings), _in_values(settings), _in_rendered(settings)
     return tuple(islice(chain.from_iterable(every), _MAX_KEYS))
 

@@ -55,11 +55,7 @@ class RenderedFile:
 
 
 def read_rendered(text: str, path: str) -> RenderedFile | None:
-    """Read a component's configuration file; None for anything else: Helm values, ``dynconfig.yaml``, the old Go client's file.
-
-    The name of the directory in `path` is the host, if the file does not name it. What a component's file is named by says what
-    it is where only one section is there.
-    """
+    """Read a component's configuration file; None for anything else: Helm values, ``dynconfig.yaml``, the old Go client's file. The file, else the name of its folder, names the host."""
     if len(text) > _MAX_CHARACTERS or not _GLANCE.search(text):
         return None
     found = _by_section(text) or _read(text)

@@ -34,10 +34,7 @@ class PositionedMapping(dict[Any, Any]):
 
 
 def load_yaml(text: str, where: str) -> Any:
-    """Return one YAML document as a safe loader gives it, with `PositionedMapping` for mappings; None for an empty text.
-
-    A SettingsError that names `where` if it is not YAML, has several documents, or is nested or repeated beyond any configuration.
-    """
+    """Return one YAML document with `PositionedMapping` for mappings, None for an empty text; a SettingsError names `where` if it is not YAML, or deeper or larger than any configuration."""
     import yaml
 
     try:

@@ -17,11 +17,7 @@ _ADDRESS = re.compile(r"(?:[a-z]+://)?\S+:\d{1,5}/?|inproc://\S+")
 
 
 def run_on_cluster(tasks: Sequence[PartTask], address: str) -> Iterator[tuple[FileResult, int]]:
-    """Run the tasks on the cluster of a scheduler such as ``tcp://scheduler:8786`` and yield their results, in order.
-
-    A worker that dies has its files read by others: a part is put into the store as a whole or not at all, under a name
-    that does not depend on who wrote it.
-    """
+    """Run the tasks on the cluster of a scheduler such as ``tcp://scheduler:8786`` and yield their results, in order; the files of a worker that dies are read by others, as a part is stored whole or not at all."""
     require_extra("cluster")
     from distributed import Client, KilledWorker
 

@@ -27,10 +27,7 @@ _MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 
 
 def add_hashes(known: Hashes, more: Hashes) -> Hashes:
-    """Return the smallest hashes of a log whose further records have these (bottom-k sketch), ascending.
-
-    Two logs of which one holds the other's records share most of their smallest hashes below the lesser of their largest.
-    """
+    """Return the smallest hashes of a log whose further records have these, ascending (bottom-k sketch): where one log holds the other's records, both share most of theirs."""
     if len(known) == FINGERPRINT_SIZE:
         more = more[more < known[-1]]
     return np.unique(np.concatenate([known, more]))[:FINGERPRINT_SIZE]
@@ -74,9 +71,8 @@ def find_duplicates(
 ) -> dict[str, tuple[str, ...]]:
     """Find files whose records other files hold as well: the address of each copy, and of the files that it repeats.
 
-    Those have more records, of equals they come first; they are several where two sets of files were rotated at different times.
-    Logs of one host are copies where they share half of the smaller (all of one with a few records), or more records than chance
-    explains; logs that name different hosts, where both is true. `fingerprints` are by `log_key`.
+    Those have more records, of equals they come first. Logs of one host are copies where they share half of the smaller (all of one
+    with a few records), or more records than chance explains; logs that name different hosts, where both is true.
     """
     copies: dict[str, tuple[str, ...]] = {}
     held: dict[int, list[_Log]] = {}
@@ -147,10 +143,7 @@ def _repeated(own: Hashes, others: Sequence[Hashes]) -> tuple[float, int]:
 
 
 def remove_copies(engine: Engine, copies: Copies) -> None:
-    """Redefine `events` without the records that a copy repeats, as many as the originals hold; what only the copy holds stays.
-
-    A record is the same where time, message and host id are; of records whose message is not kept, where the piece is.
-    """
+    """Redefine `events` without the records that a copy repeats (same time, host id, and message or piece), as many as the originals hold; what only the copy holds stays."""
     pairs = [(copy, original) for copy, originals in copies.items() for original in originals]
     engine.add_rows("copies", pairs, pa.schema([("copy", pa.string()), ("original", pa.string())]))
     engine.execute(sql("dataset", "repeated_records"))

@@ -35,10 +35,7 @@ _FILES = pa.schema([("log_path", pa.string()), ("file_order", pa.int64()), ("new
 
 
 class Engine:
-    """One DuckDB database in memory that spills to a temporary folder (`folder`), which goes when the engine does.
-
-    Each query holds `lock`; who makes a table for queries that follow holds it over all of them.
-    """
+    """One DuckDB database in memory that spills to `folder`, which goes when the engine does; each query holds `lock`, and who makes a table for queries that follow holds it over all."""
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="dfly-analysis-", ignore_cleanup_errors=True)

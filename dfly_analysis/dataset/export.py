@@ -72,10 +72,8 @@ def write_tables(  # noqa: PLR0913 - each is an option of the command
 ) -> Written:
     """Write ``events.parquet/`` (a folder of parts), and pieces, tasks, jobs, runs, pods, coverage as Parquet.
 
-    `out` is a folder, or ``s3://bucket/prefix``; files of the same names are replaced. With `cluster`, the address of a
-    ``dask.distributed`` scheduler, its workers read the files; paths and `out` must mean the same to them as here. Pieces, tasks
-    and jobs are written only where they are to be reconstructed. The other arguments are those of `dfly_analysis.dataset.load`.
-    `SourceError` is raised where a path does not exist, nothing in it can be read, or the store cannot be written.
+    `out` is a folder, or ``s3://bucket/prefix``; files of the same names are replaced. To the workers of a `cluster`, the address
+    of a ``dask.distributed`` scheduler, paths and `out` must mean the same as here. Other arguments are those of `load`.
     """
     check_zone(options.tz)
     store = open_store(out)

@@ -19,11 +19,7 @@ class Library(NamedTuple):
 
 @cache
 def load_library() -> Library | None:
-    """Return the library; None where there is none, it does not fit, or ``DFLY_ANALYSIS_ENGINE=python`` says so.
-
-    Where the sources lie beside it (in a checkout) and have changed, it is built again. What cannot be used is named in one
-    `RuntimeWarning`; logs are then read by the Python reader.
-    """
+    """Return the library, built again where its sources have changed; None where ``DFLY_ANALYSIS_ENGINE=python`` says so, and, with one `RuntimeWarning`, where there is none or it does not fit."""
     if os.environ.get("DFLY_ANALYSIS_ENGINE") == "python":
         return None
     problem = _build_if_stale()

@@ -435,10 +435,7 @@ def _is_code(lines: Sequence[_Line]) -> bool:
 
 
 def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -> bool:
-    """Return whether a fragment is of Dragonfly: by names around it, or because nothing says that it is another program's.
-
-    In a document with headings, which tells of failures, names count only beside the text, and a failure only as a record.
-    """
+    """Return whether a fragment is of Dragonfly: by names around it (in a document, beside it), or because nothing says that it is another program's."""
     place = next((at for at, line in enumerate(lines) if line.number >= fragment.line), 0)
     around = lines if len(lines) <= _MAX_LINES_JOINED else lines[max(0, place - 3) : place + 4]
     texts = [line.text for line in around]

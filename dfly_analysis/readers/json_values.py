@@ -39,10 +39,7 @@ class Lines:
 
 
 def scan(text: str, lines: Lines, address: str, on_problem: OnProblem | None) -> Iterator[tuple[int, Any]]:
-    """Yield offset and value of each outermost JSON object or list, and of the valid ones inside a broken one.
-
-    Text between them is skipped. Each broken place is reported once; without `on_problem` the first one is raised.
-    """
+    """Yield offset and value of each outermost JSON object or list, and of the valid ones inside a broken one, which is reported once; without `on_problem` the first is raised."""
 
     def report(at: int, message: str) -> None:
         where = f"{address}:{lines.number(at)}"

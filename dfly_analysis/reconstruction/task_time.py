@@ -21,9 +21,5 @@ SECOND_ROUND = "(event_id = 'pieces_planned' AND stage = 'downloading from sched
 
 
 def create_task_time(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create `task_segments` (attempts in flight and step of each peer, from moment to moment) and `task_time` (seconds by part) from `events`, `pieces` and `tasks`.
-
-    Tasks whose start or end is not logged have no row. Where the client logs no pieces, a round counts as transfer from its
-    first to its last moment.
-    """
+    """Create `task_segments` (attempts in flight and step of each peer, from moment to moment) and `task_time` (seconds by part); tasks whose start or end is not logged have no row."""
     connection.execute(sql("task_time", STEP=STEP, STEPS=tuple(STEPS), SECOND_ROUND=SECOND_ROUND))

@@ -18,11 +18,7 @@ def recognises(head: str) -> bool:
 
 
 def read_bench(text: str, address: str, *, on_problem: OnProblem | None = None) -> list[dict[str, Any]]:
-    """Return rows of `dfly_analysis.schema.RUNS`, in the order of their lines, from what one or several tools printed, with any prose.
-
-    Kinds are ``sample``, ``aggregate`` and ``histogram``, durations seconds, sizes bytes; empty where no tool knows the file. ``address``
-    is for ``log_path`` and for problems; ``on_problem`` gets a `SourceError` for each line that looks like a figure and is none (at most 21).
-    """
+    """Return rows of `dfly_analysis.schema.RUNS`, in the order of their lines, from what tools printed, with any prose; ``on_problem`` gets a `SourceError` for each line that looks like a figure and is none (at most 21)."""
     rejected = ParseErrors(address, on_problem)
     head = text[:_HEAD_CHARACTERS]
     rows = []

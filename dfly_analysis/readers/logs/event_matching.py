@@ -68,10 +68,7 @@ def _kinds() -> tuple[dict[str, int], npt.NDArray[np.int32], pa.StringArray, npt
 
 
 def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.StringArray], npt.NDArray[np.bool_]]:
-    """Return ``event_id`` and other texts that Python completes, those that do not repeat, and which records are of a rare kind.
-
-    Python's patterns are used where the native reader asks for them; the numbers in `columns` are completed in place.
-    """
+    """Return ``event_id`` and other texts that Python completes (numbers are completed in `columns`), those that do not repeat, and which records are of a rare kind."""
     place, by_start, values, rare = _kinds()
     codes = by_start[np.where(columns.event == 1, columns.start, -1)]
     texts: dict[str, Coded] = {}

@@ -53,10 +53,7 @@ def split_host(host_id: str | None) -> tuple[str | None, str | None]:
 def find_writers(
     table: pa.Table, addresses: Sequence[str], main: LogFormat | None, file: npt.NDArray[np.int64], named: str = ""
 ) -> list[Writer]:
-    """Return who wrote each of some files, from the file of each record and what an envelope calls the writer.
-
-    A client's host is the one most of its records name, else what the envelope says, else the file's folder or name.
-    """
+    """Return who wrote each of some files; a client's host is the one most of its records name, else what the envelope says, else the file's folder or name."""
     sources, host_ids = (_counted(table, name, file, len(addresses)) for name in ("source", "host_id"))
     writers = []
     for address, own_sources, own_hosts in zip(addresses, sources, host_ids, strict=True):

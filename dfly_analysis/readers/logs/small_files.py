@@ -36,10 +36,7 @@ class SmallLog(NamedTuple):
 
 
 def plain_format(data: bytes) -> LogFormat | None:
-    """Return the format of a plain log by a sample of its first lines, or None where `envelopes.sniff` has to look closer.
-
-    That is a log that is wrapped, coloured, not UTF-8, not in the order of time, with notices of kubectl, or begins with no record.
-    """
+    """Return the format of a plain log by a sample of its first lines; None where it is wrapped, coloured, not UTF-8, not in the order of time, or begins with no record."""
     head = data[:_HEAD_BYTES]
     if any(mark in data for mark in (b"\x1b", b"\r", b"\0")) or b"[0m" in head or b"[2m" in head:
         return None

@@ -190,15 +190,10 @@ class _Process:
 def query_prometheus(url: str, start: Time, end: Time, *, step: str | float = "15s", selector: str = "") -> MetricsPart:
     """Ask a Prometheus server, or what speaks its API, for what Dragonfly's histograms and counters grew by in a window.
 
-    ``https://user:password@host`` authenticates with these; otherwise a token in the environment variable
-    ``DFLY_ANALYSIS_PROMETHEUS_TOKEN`` is sent as bearer. The window's times have a zone (without one, UTC), or are seconds since 1970.
-    ``step`` is how finely restarted processes are looked at: the interval of scrapes, or less, at least a ten-thousandth of the window.
-    ``selector`` are label matchers that narrow the targets, such as ``namespace="dragonfly-system"``.
-
-    Rows are as `read_metrics` gives them, with the window's `started` and `ended`; `log_path` is the server's address. What a process
-    counted between its last scrape and its end is lost. One that appears inside the window counts whole where it says that it began
-    there, or where it says nothing and the server was already scraping others. Quantiles of summaries speak of another window and are
-    left out. `SourceError` is raised where the server cannot be reached, refuses access, cannot answer, or knows no Dragonfly then.
+    The window's times have a zone (without one, UTC), or are seconds since 1970; ``step`` is the interval of scrapes, or less;
+    ``selector`` are label matchers that narrow the targets, such as ``namespace="dragonfly-system"``. Rows are as `read_metrics`
+    gives them. What a process counted between its last scrape and its end is lost; one that appears inside the window counts whole
+    where it says that it began there, or where it says nothing and the server was already scraping others.
     """
     server = Server.at(url)
     start_s, end_s = _seconds(start, server), _seconds(end, server)
