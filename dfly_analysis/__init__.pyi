@@ -1,5 +1,6 @@
 from .api import analyse as analyse
 from .api import compare as compare
+from .api import sample as sample
 from .api import what_if as what_if
 from .config.check import ConfigCheck as ConfigCheck
 from .config.check import check_config as check_config

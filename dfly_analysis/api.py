@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, WhatIfOptions
@@ -224,6 +225,45 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
     )  # fmt: skip
     shown = {"paths": _listed(paths), "changes": dict(text.split("=", 1) for text in texts)}
     return WhatIfReport(found, dataset, {**shown, **options.parameters()})
+
+
+def sample(name: str = "article-v0.1.118") -> str:
+    """Return the path of a packaged sample: a run of a real Dragonfly with a planted fault.
+
+    Parameters
+    ----------
+    name : str
+        ``article-v0.1.118`` or ``slow-v1.5.1``: a timeout that is too short; ``twenty-before`` and ``twenty-after``: one
+        layer of 20 GiB before and after the timeout was raised; ``dfbench-readme``: results of a benchmark.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    SourceError
+        If there is no such sample.
+
+    Examples
+    --------
+    >>> dfly.analyse(dfly.sample())
+    <Report: 4 of 48 tasks failed: timeout too short>
+    """
+    from dfly_analysis.errors import SourceError, suggest_similar
+
+    package = Path(__file__).resolve().parent
+    installed = package / "_samples"
+    folder = installed if installed.is_dir() else package.parent / "data" / "samples"
+    samples = {
+        path.name.split(".tar")[0].removesuffix(".txt"): path
+        for path in folder.iterdir()
+        if path.suffix in (".gz", ".txt")
+    }
+    if name not in samples:
+        hint = suggest_similar(name, samples) or f"there are {', '.join(sorted(samples))}"
+        raise SourceError("there is no such sample", where=name, hint=hint)
+    return str(samples[name])
 
 
 def _load(

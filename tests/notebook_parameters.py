@@ -9,37 +9,44 @@ import json
 import re
 from pathlib import Path
 
-from dfly_analysis.options import AnalysisOptions, ComparisonOptions, Options, WhatIfOptions
+from dfly_analysis.options import AnalysisOptions, ComparisonOptions, Options
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-PATHS = "paths = []  # logs, archives, directories and job JSON to read, paths"
+PATHS = "paths = []  # logs, archives, directories and job JSON to read (none: the packaged sample), paths"
+OUTPUT = 'output_dir = "reports/notebook"  # where {} are written, path'
 OWN = {
     "before_after": (
         ComparisonOptions,
         [
-            "before = []  # logs of the run before the change, paths",
-            "after = []  # logs of the run after the change, paths",
+            "before = []  # logs of the run before the change (none: the packaged sample), paths",
+            "after = []  # logs of the run after the change (none: the packaged sample), paths",
         ],
-        ['output_dir = "reports/notebook"  # where comparison.json and the manifest are written, path'],
+        [OUTPUT.format("comparison.json and the manifest")],
     ),
-    "what_if": (
-        WhatIfOptions,
-        [PATHS, "changes = {}  # settings to try such as download.pieceTimeout with 180s, key and value"],
-        ['output_dir = "reports/notebook"  # where whatif.json and the manifest are written, path'],
+    "capacity_planning": (
+        AnalysisOptions,
+        [PATHS],
+        [
+            'changes = {"download.pieceTimeout": "60s"}  # settings to try, key and value',
+            "bandwidth = None  # capacity of the link that concurrent pieces share such as 50MB/s (default: as fitted), rate",
+            OUTPUT.format("report.json and the Helm values"),
+        ],
     ),
     "explore": (
         AnalysisOptions,
         [PATHS],
         [
             "interactive = True  # whether to show sliders where ipywidgets is installed, yes or no",
-            'output_dir = "reports/notebook"  # where report.json and the Helm values are written, path',
+            OUTPUT.format("report.json and the Helm values"),
         ],
     ),
 }
+SAMPLES = {"paths": "dfly.sample()", "before": 'dfly.sample("twenty-before")', "after": 'dfly.sample("twenty-after")'}
+"""What a notebook reads where no path is given."""
 USUAL = (
     AnalysisOptions,
     [PATHS],
-    ['output_dir = "reports/notebook"  # where report.json and the Helm values are written, path'],
+    [OUTPUT.format("report.json and the Helm values")],
 )
 
 
@@ -68,7 +75,8 @@ def call_arguments(name: str) -> list[str]:
     """Return the lines of a notebook's call, between its brackets."""
     options, first, _ = OWN.get(name, USUAL)
     names = [one.name for one in options.declarations() if one.flag.shown]
-    return [f"    {line.split(' ')[0]}," for line in first] + [f"    {one}={one}," for one in names]
+    inputs = [line.split(" ")[0] for line in first]
+    return [f"    {one} or {SAMPLES[one]}," for one in inputs] + [f"    {one}={one}," for one in names]
 
 
 def with_declared_options(name: str, text: str) -> str:

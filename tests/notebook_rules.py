@@ -15,7 +15,7 @@ PARAMETER = re.compile(r"(?P<name>[a-z][a-z0-9_]*) = (?P<literal>\S.*?)  # (?P<m
 STATEMENTS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
 EXPRESSIONS = (
     ast.Call, ast.Attribute, ast.Name, ast.Constant, ast.Subscript, ast.Slice, ast.List, ast.Tuple, ast.Dict,
-    ast.keyword, ast.Starred, ast.UnaryOp, ast.USub, ast.Load, ast.Store, ast.alias,
+    ast.keyword, ast.Starred, ast.UnaryOp, ast.USub, ast.BoolOp, ast.Or, ast.Load, ast.Store, ast.alias,
 )  # fmt: skip
 READERS = re.compile(r"open|read|read_\w+|readlines?|loadtxt|genfromtxt")
 

@@ -18,4 +18,5 @@ def lab(ctx: click.Context, directory: Path) -> None:
     """Copy the notebooks to a directory and open them in JupyterLab."""
     require_extra("lab")
     ctx.invoke(init, directory=directory)
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", str(directory)])  # noqa: S606 - the user asked for it
+    as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []  # as in a container
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *as_root, str(directory)])  # noqa: S606 - the user asked for it

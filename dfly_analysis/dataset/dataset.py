@@ -11,6 +11,7 @@ from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.clock_offsets import ClockOffset
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.dataset.run_separation import InputRun
+from dfly_analysis.errors import TableError
 from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.schema import ALL
 
@@ -87,6 +88,16 @@ class Dataset:
         runs = format_list(run.name for run in self.input_runs)
         several = message("the input holds several runs ({runs}): hosts are told apart and judged by the settings of their run, but nothing is fitted or recommended over all of them; analyse one at a time, or use `dfly-analysis compare`", runs=runs)  # fmt: skip
         return (*([several] if self.input_runs else []), *(one.describe() for one in self.clocks))
+
+    def plot_timeline(self) -> Any:
+        """Draw failures against time, by kind and host, as a matplotlib figure; raises `TableError` where no failure has a known time."""
+        from dfly_analysis.reporting.figures import NotDrawn
+        from dfly_analysis.reporting.plots import draw_timeline
+
+        drawn = draw_timeline(self)
+        if isinstance(drawn, NotDrawn):
+            raise TableError(drawn.reason)
+        return drawn.canvas
 
     def sql(self, query: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Answer a question in SQL (DuckDB's) about `events`, `pieces`, `tasks`, `jobs`, `runs`, `pods` and `coverage`.

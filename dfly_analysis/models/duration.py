@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -81,6 +82,12 @@ class DurationFit(Fit):
                 wide = self.residuals.widened_survival(_ordered(*found), x, float(y))
                 self._answers[key] = self._from_zero(wide)
         return [self._answers[key] for key in keys]
+
+    def plot(self, size_bytes: float | None = None) -> Any:
+        """Draw the distribution for pieces of a size in bytes, by default the most common one, against what was observed, as a matplotlib figure."""
+        from dfly_analysis.reporting.plots import draw_fit
+
+        return draw_fit(self, size_bytes).canvas
 
     def survival_estimates(self, size_bytes: float, times_s: Sequence[float]) -> Array:
         """Return the share of attempts that would last longer than each time: `timeout_rate` without its interval."""

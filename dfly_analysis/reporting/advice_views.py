@@ -36,7 +36,7 @@ class AdviceView(View):
     template: ClassVar[str] = "advice.html.j2"
     advice: Advice
     overlay: str | None
-    most: ClassVar[int] = 4
+    most: ClassVar[int] = 3
 
     @property
     def by_effect(self) -> tuple[list[Recommendation], list[Recommendation]]:

@@ -11,7 +11,9 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.estimates import Interval
 from dfly_analysis.messages import message
 from dfly_analysis.quantities import figure, interval_text
+from dfly_analysis.reporting import plots
 from dfly_analysis.reporting.components import Heading, Listing, ShortVerdict, TableView
+from dfly_analysis.reporting.figures import FigureView
 from dfly_analysis.reporting.json import versioned
 from dfly_analysis.reporting.labels import CAUSES, LAYERS, ROLES, text_of
 from dfly_analysis.reporting.provenance import manifest_with, write_listed
@@ -56,6 +58,11 @@ class ComparisonReport:
             rows.append((name, figure(times.before_s, "s"), figure(times.after_s, "s"), ratio))
         notes, empty = ((message("All intervals are 95 % intervals."),), message("Nothing can be compared in the two runs."))  # fmt: skip
         return TableView(headings, tuple(rows), notes=notes, empty=empty, lang=self.lang)
+
+    @property
+    def durations(self) -> FigureView:
+        """The share of attempts at pieces that take longer than a time, of both runs."""
+        return FigureView(plots.draw_before_after(*self.runs), lang=self.lang)
 
     @property
     def settings_table(self) -> TableView:

@@ -81,7 +81,8 @@ def without_style(html: str) -> str:
 
 @cache
 def _style_element() -> str:
-    return f"<style>{style('view.css')}</style>\n"
+    # the class is repeated so that no rule of a notebook's own style sheet comes first
+    return f"<style>{style('view.css').replace('.dfly', '.dfly.dfly.dfly')}</style>\n"
 
 
 @dataclass(frozen=True, kw_only=True)

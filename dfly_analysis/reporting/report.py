@@ -20,7 +20,7 @@ from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 from dfly_analysis.recommendation.recommendations import Advice
 from dfly_analysis.reporting import advice_views, plots, size_explorer, statements, time_views, views
 from dfly_analysis.reporting import json as shapes
-from dfly_analysis.reporting.components import Listing, TableView, View
+from dfly_analysis.reporting.components import Listing, View
 from dfly_analysis.reporting.consistency import Contradiction, reconcile
 from dfly_analysis.reporting.figures import Figure, FigureView, NotDrawn
 from dfly_analysis.reporting.provenance import listing_of, manifest_with, provenance_of, write_listed
@@ -229,12 +229,8 @@ class Report:
                 return plots.draw_task_failures(self.fits.get("task_failure"))
 
     def explore(self, *, interactive: bool = True) -> Any:
-        """Return sliders over size, timeout and pieces in flight, where ipywidgets is installed, or a table of many."""
-
-        def answer(*tried: Any) -> TableView:
-            return replace(size_explorer.failure_rates_of(self.dataset, self.fits, self.advice, tried), lang=self.lang)
-
-        return size_explorer.explore(answer, interactive=interactive)
+        """Return sliders over size, timeout and concurrent pieces, where ipywidgets is installed, or a table of many."""
+        return size_explorer.explore(self.dataset, self.fits, self.advice, interactive=interactive, lang=self.lang)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report in JSON's own types; what is not a finite number is None."""

@@ -1,6 +1,6 @@
 """What layers of other sizes need: timeouts by size, and failure rates to explore."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -8,12 +8,14 @@ from typing import Any
 
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.messages import message
+from dfly_analysis.messages import message, translate
 from dfly_analysis.quantities import NOTHING, figure, interval_text
 from dfly_analysis.recommendation import make_context
-from dfly_analysis.recommendation.prediction import NoPrediction, predict
+from dfly_analysis.recommendation.prediction import NoPrediction, Prediction, predict
 from dfly_analysis.recommendation.recommendations import Advice
-from dfly_analysis.reporting.components import Heading, TableView
+from dfly_analysis.reporting.components import Heading, MultiInputView, TableView
+from dfly_analysis.reporting.figures import FigureView
+from dfly_analysis.reporting.plots import draw_failure_rates
 from dfly_analysis.units import parse_duration, parse_size
 
 SIZES = ("1GiB", "5GiB", "10GiB", "20GiB", "50GiB", "100GiB")
@@ -42,7 +44,7 @@ def timeouts_of(dataset: Dataset, findings: Diagnosis, fits: Mapping[str, Any], 
 
 
 def failure_rates_of(
-    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, tried: tuple[list[str], list[str], list[int]]
+    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, tried: tuple[Sequence[str], Sequence[str], Sequence[int]]
 ) -> TableView:
     """Show failure rate and demanded bandwidth for each combination of size, timeout and pieces in flight."""
     headings = Heading.row("Layer size", "Piece timeout", "Concurrent pieces", "Failure rate of a layer", "Required bandwidth", numbers=range(5))  # fmt: skip
@@ -62,14 +64,35 @@ def failure_rates_of(
     return TableView(headings, tuple(rows), notes=notes)
 
 
-def explore(answer: Callable[[list[str], list[str], list[int]], TableView], *, interactive: bool) -> Any:
-    """Return sliders that show the answer to one size, timeout and number in flight, or else a table of many."""
+def explore(
+    dataset: Dataset, fits: Mapping[str, Any], advice: Advice, *, interactive: bool, lang: str
+) -> MultiInputView | Any:
+    """Return sliders that show picture and numbers for one size, timeout and number of concurrent pieces, or else a table of many."""
+
+    def answer(sizes: Sequence[str], timeouts: Sequence[str], many: Sequence[int]) -> MultiInputView:
+        table = failure_rates_of(dataset, fits, advice, (sizes, timeouts, many))
+        if len(sizes) > 1 or not table.rows:
+            return MultiInputView((table,), lang=lang)
+        predicted = predict(dataset, fits, replace(advice, size_bytes=parse_size(sizes[0])))
+        assert isinstance(predicted, Prediction)
+        chosen = parse_duration(timeouts[0])
+        drawn = draw_failure_rates(predicted, fits, advice.target_failure_rate, chosen)
+        return MultiInputView((table, FigureView(drawn)), lang=lang)
+
     if not interactive or find_spec("ipywidgets") is None:
-        return answer(list(SIZES), list(TIMEOUTS), [CONCURRENCIES[1]])
+        return answer(SIZES, TIMEOUTS, CONCURRENCIES[1:2])
     widgets = import_module("ipywidgets")
-    return widgets.interactive(
-        lambda size, timeout, concurrent_pieces: answer([size], [timeout], [concurrent_pieces]),
-        size=widgets.SelectionSlider(options=SIZES, value="20GiB", description="size"),
-        timeout=widgets.SelectionSlider(options=TIMEOUTS, value="60s", description="timeout"),
-        concurrent_pieces=widgets.SelectionSlider(options=CONCURRENCIES, value=8, description="concurrent"),
-    )
+    choices = ((message("Layer size"), SIZES, "20GiB"), (message("Piece timeout"), TIMEOUTS, "60s"), (message("Concurrent pieces"), CONCURRENCIES, 8))  # fmt: skip
+    sliders = [
+        widgets.SelectionSlider(options=options, value=value, description=translate(label, lang), continuous_update=False, style={"description_width": "11em"}, layout={"width": "32em"})
+        for label, options, value in choices
+    ]  # fmt: skip
+    shown = widgets.HTML()
+
+    def update(_: Any = None) -> None:
+        shown.value = answer(*([slider.value] for slider in sliders))._repr_html_()
+
+    for slider in sliders:
+        slider.observe(update, "value")
+    update()
+    return widgets.VBox([*sliders, shown])

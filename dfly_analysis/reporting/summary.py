@@ -19,7 +19,7 @@ from dfly_analysis.reporting.labels import CAUSES, common_folder
 from dfly_analysis.units import format_duration, format_size
 
 MAX_PROBLEMS, MAX_HOSTS = 3, 3
-_LINE_CHARS = 240
+_LINE_CHARS = 200
 _WIDE_FACTOR = 1.5
 
 

@@ -206,11 +206,11 @@ def data_quality_of(dataset: Dataset) -> MultiInputView:
         message("{files}, {lines}; {rejected:,} could not be parsed ({share}).", files=files_read, lines=plural("{n} line", "{n} lines", lines), rejected=rejected, share=share),
         message("Records from {first} to {last} UTC.", first=moment(coverage["first"].min()), last=moment(coverage["last"].max())),
     ]  # fmt: skip
-    notes += [message("Paths below are relative to {folder}", folder=folder)] if folder else []
     files = TableView(
         Heading.row("File", "Kind", "Host", "Lines", "Records", "Rejected", "Note", numbers=(3, 4, 5), code=(0,)),
         tuple(_file_row(row, folder) for row in coverage.head(MAX_FILES).itertuples()),
         caption=message("The first {n} files", n=MAX_FILES) if len(coverage) > MAX_FILES else message("Files"),
+        notes=(message("Paths are relative to {folder}", folder=folder),) if folder else (),
         empty=message("No file was read."),
     )
     missing = (*dataset.notices, *dataset.missing_inputs, *dataset.problems)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
+
 from cli.cases import invoke
 
 
-def test_lab_opens_jupyterlab_on_the_folder(tmp_path, monkeypatch):
-    """The notebooks are copied first; then the process becomes JupyterLab."""
+@pytest.mark.parametrize(("user", "more"), [(1000, []), (0, ["--allow-root"])])
+def test_lab_opens_jupyterlab_on_the_folder(tmp_path, monkeypatch, user, more):
+    """The notebooks are copied first; then the process becomes JupyterLab, which root has to be allowed."""
     opened = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
     monkeypatch.setattr(os, "execv", lambda path, arguments: opened.append((path, arguments)))
     assert invoke("lab", tmp_path / "mine").exit_code == 0
-    assert opened == [(sys.executable, [sys.executable, "-m", "jupyterlab", str(tmp_path / "mine")])]
+    assert opened == [(sys.executable, [sys.executable, "-m", "jupyterlab", *more, str(tmp_path / "mine")])]
     assert list((tmp_path / "mine").glob("*.ipynb"))
 
 

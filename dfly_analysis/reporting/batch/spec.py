@@ -53,6 +53,11 @@ def read_matrix(path: Path) -> tuple[RunSpec, ...]:
     result = tuple(RunSpec(name, notebook, _absolute(parameters, path)) for name, parameters in runs)
     if not result:
         raise DflyError("lists no report", where=str(path), hint="list them under reports, or give a matrix")
+    empty = next(
+        (one.name for one in result if not (one.parameters.get("paths") or one.parameters.get("before"))), None
+    )
+    if empty:  # the notebooks would read the packaged sample
+        raise DflyError(f"report {empty!r} names no input", where=str(path), hint="give it `paths`, or `before` and `after`")  # fmt: skip
     names = [one.name for one in result]
     duplicate = next((name for name in names if names.count(name) > 1), None)
     if duplicate:

@@ -1,5 +1,6 @@
 """Durations of pieces of one size: how many ended when, with the timeout that cuts them off and the fitted distribution."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.estimates import Curve
 from dfly_analysis.messages import join, message
 from dfly_analysis.models.kaplan_meier import kaplan_meier
 from dfly_analysis.quantities import NOTHING, interval_text
@@ -46,12 +48,12 @@ def draw_durations(dataset: Dataset, fit: Any) -> Figure | NotDrawn:
     if not attempts.n:
         return NotDrawn(message("The logs hold no durations of pieces from the registry. From client v1.4.1 on they are logged at debug level only."))  # fmt: skip
     size = attempts.by_size[0][0]
-    near = f"{_SOURCE} AND abs(ln(size_bytes / {size})) < ln(1.1)"
+    near = _near(size)
     shortest, longest = dataset.rows(f"SELECT quantile_cont(duration_s, 0.005), max(duration_s) FROM {near}")[0]
     low, high = shortest / 1.5, max(longest, *attempts.timeouts[-1:]) * 1.1
     if fit:
         high = max(high, min(fit.quantile(size, 0.9995).value, 20 * high))
-    with style.drawing(330) as canvas:
+    with style.drawing(300) as canvas:
         left, right = canvas.subplots(1, 2, width_ratios=(1.15, 1.0))
         _histogram(left, dataset, fit, near, size, np.geomspace(low, high, N_BINS))
         _survival(right, dataset, fit, near, size, np.geomspace(low, high, 30))
@@ -60,8 +62,8 @@ def draw_durations(dataset: Dataset, fit: Any) -> Figure | NotDrawn:
         for axes in (left, right):
             for limit in attempts.timeouts[:_MAX_LIMITS]:
                 axes.axvline(limit, color=style.INK, linestyle="--", linewidth=1.1, label=label)
-            axes.set(xscale="log", xlim=(low, high), xlabel=message("duration"))
-            style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
+        left.set(xscale="log", xlim=(low, high), xlabel=message("duration"))
+        style.log_axis(left.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
         style.legend((left, right))
         return style.finish(
             canvas,
@@ -73,6 +75,10 @@ def draw_durations(dataset: Dataset, fit: Any) -> Figure | NotDrawn:
             ),
             rows=_table(attempts, fit),
         )  # fmt: skip
+
+
+def _near(size_bytes: float) -> str:
+    return f"{_SOURCE} AND abs(ln(size_bytes / {size_bytes})) < ln(1.1)"
 
 
 def _attempts(dataset: Dataset) -> _Attempts:
@@ -124,34 +130,98 @@ def _histogram(axes: Any, dataset: Dataset, fit: Any, near: str, size: float, ed
 
 def _survival(axes: Any, dataset: Dataset, fit: Any, near: str, size: float, grid: Any) -> None:
     """Draw the share of attempts that take longer than a time, observed and fitted."""
+    observed = _observed(dataset, near)
+    draw_share_longer(axes, grid, [(message("observed (Kaplan-Meier)"), observed, style.COLOURS["ok"])], fit, size)
+
+
+def _observed(dataset: Dataset, near: str) -> Curve:
     n = dataset.rows(f"SELECT count(*) FROM {near}")[0][0]
     time = "duration_s" if n <= _MAX_EXACT else "exp(round(ln(duration_s), 3))"
     grouped = f"SELECT {time} AS time, outcome IS DISTINCT FROM 'ok' AS cut, count(*) AS n FROM {near} GROUP BY ALL"
     frame = dataset.sql(grouped)
-    observed = kaplan_meier(frame["time"].to_numpy(), frame["cut"].to_numpy(bool), frame["n"].to_numpy())
-    x, y, below, above = (np.array(part) for part in (observed.x, observed.y, observed.low, observed.high))
-    if len(x):
+    return kaplan_meier(frame["time"].to_numpy(), frame["cut"].to_numpy(bool), frame["n"].to_numpy())
+
+
+def draw_share_longer(
+    axes: Any, grid: Any, observed: Sequence[tuple[str, Curve, str]], fit: Any = None, size: float = 0.0
+) -> None:
+    """Draw the share of attempts that take longer than a time, against the time: each curve with its label and colour, and the fit's."""
+    for label, curve, colour in (one for one in observed if one[1].x):
+        x, y, low, high = (np.array(part) for part in (curve.x, curve.y, curve.low, curve.high))
         keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), 200)).astype(int))
-        axes.step(x[keep], y[keep], where="post", color=style.COLOURS["ok"], linewidth=1.5, label=message("observed (Kaplan-Meier)"))  # fmt: skip
-        axes.fill_between(
-            x[keep], below[keep], above[keep], step="post", color=style.COLOURS["ok"], alpha=0.15, linewidth=0
-        )
+        axes.step(x[keep], y[keep], where="post", color=colour, linewidth=1.5, label=label)
+        axes.fill_between(x[keep], low[keep], high[keep], step="post", color=colour, alpha=0.15, linewidth=0)
     found = fit.timeout_rates(size, grid.tolist()) if fit else []
     if fit:
         axes.plot(grid, [one.value for one in found], color=style.FIT, linewidth=1.6, label=message("fitted distribution"))  # fmt: skip
         axes.fill_between(grid, [one.low for one in found], [one.high for one in found], color=style.FIT, alpha=0.15, linewidth=0)  # fmt: skip
-    axes.set(yscale="log", ylim=(5e-4, 1.15), ylabel=message("share of attempts"), title=message("Share that takes longer"))  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(grid[0], grid[-1]), ylim=(5e-4, 1.15), xlabel=message("duration"), ylabel=message("share of attempts"), title=message("Share that takes longer"))  # fmt: skip
+    style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, grid[0], grid[-1])
     style.log_axis(axes.yaxis, style.SHARE_TICKS, format_share, 5e-4, 1.15)
     texts = []
     for place, time_s in enumerate(grid[1:], 1):
-        seen = np.searchsorted(x, time_s, "right") - 1
         shown = [message("longer than {time}", time=format_duration(time_s))]
-        if len(x) and time_s <= x[-1]:
-            shown.append(message("observed {share}", share=format_share(y[seen] if seen >= 0 else 1.0)))
+        for label, curve, _ in observed:
+            if curve.x and time_s <= curve.x[-1]:
+                seen = int(np.searchsorted(curve.x, time_s, "right")) - 1
+                shown.append(message("{label}: {share}", label=label, share=format_share(curve.y[seen] if seen >= 0 else 1.0)))  # fmt: skip
         if fit:
             shown.append(message("fitted {share}", share=interval_text(found[place], "share")))
         texts.append(join(shown, "; "))
     style.value_columns(axes, np.sqrt(grid[:-1] * grid[1:]), texts[:-1])
+
+
+def draw_fit(fit: Any, size_bytes: float | None = None) -> Figure:
+    """Draw a fitted distribution of durations of pieces of a size, by default the most common one, against what was observed."""
+    data = fit.attempts
+    size = float(size_bytes or data.common_sizes(1)[0])
+    near = np.abs(np.log(data.size_bytes / size)) < np.log(1.1)
+    observed = kaplan_meier(data.middle_s[near], ~data.finished[near], data.weight[near])
+    ends = [*observed.x, *(one.value for one in fit.quantiles([size, size], [0.001, 0.9995]))]
+    with style.drawing(340) as canvas:
+        axes = canvas.subplots()
+        grid = np.geomspace(min(ends) / 1.2, max(ends) * 1.2, 30)
+        draw_share_longer(axes, grid, [(message("observed (Kaplan-Meier)"), observed, style.COLOURS["ok"])], fit, size)
+        axes.set_title(canvas.label(message("Pieces of {size}", size=format_size(size))))
+        style.legend(axes)
+        return style.finish(canvas, alt=message("Share of attempts at pieces of {size} that take longer than a time, observed and fitted.", size=format_size(size)), caption="")  # fmt: skip
+
+
+def draw_before_after(before: Dataset, after: Dataset) -> Figure | NotDrawn:
+    """Draw the share of attempts at pieces of one size that take longer than a time, of the runs before and after a change."""
+    runs = [_attempts(one) for one in (before, after)]
+    sizes = [size for size, _ in runs[0].by_size if size in dict(runs[1].by_size)]
+    if not sizes:
+        return NotDrawn(
+            message("The two runs hold no durations of pieces of one size, so they cannot be drawn together.")
+        )
+    near = _near(sizes[0])
+    labels = message("before"), message("after")
+    colours = style.FAINT, style.COLOURS["ok"]
+    curves = [_observed(one, near) for one in (before, after)]
+    times = [time for curve in curves for time in curve.x]
+    if not times:
+        return NotDrawn(message("No piece succeeded in either run."))
+    with style.drawing(320) as canvas:
+        axes = canvas.subplots()
+        grid = np.geomspace(min(times) / 1.2, max([*times, *runs[0].timeouts, *runs[1].timeouts]) * 1.2, 30)
+        draw_share_longer(axes, grid, list(zip(labels, curves, colours, strict=True)))
+        for label, run, colour in zip(labels, runs, colours, strict=True):
+            for limit in run.timeouts[:_MAX_LIMITS]:
+                axes.axvline(limit, color=colour, linestyle="--", linewidth=1.3, label=canvas.label(message("timeout {which}: {timeout}", which=label, timeout=format_duration(limit))))  # fmt: skip
+        axes.set_title(canvas.label(message("Pieces of {size}", size=format_size(sizes[0]))))
+        style.legend(axes)
+        rows = [
+            (label, *(f"{count:,}" for count in dict(run.by_size)[sizes[0]]), join(map(format_duration, run.timeouts), ", ") or NOTHING)
+            for label, run in zip(labels, runs, strict=True)
+        ]  # fmt: skip
+        return style.finish(
+            canvas,
+            alt=message("Share of attempts at pieces of {size} that take longer than a time, before and after the change.", size=format_size(sizes[0])),
+            caption=message("Observed shares (Kaplan-Meier) with 95 % intervals; attempts that were stopped count as lower bounds. Dashed: the timeouts."),
+            columns=(message("Run"), message("Succeeded"), message("Timed out"), message("Other outcomes"), message("Timeouts")),
+            rows=rows,
+        )  # fmt: skip
 
 
 def _alt(attempts: _Attempts, fit: Any) -> str:

@@ -19,17 +19,17 @@ MIN_RATE = 1e-5
 
 
 def draw_failure_rates(
-    predicted: Prediction | None, fits: Mapping[str, Any], target_failure_rate: float
+    predicted: Prediction | None, fits: Mapping[str, Any], target_failure_rate: float, chosen_s: float | None = None
 ) -> Figure | NotDrawn:
-    """Draw the share of layers that fail against the timeout of a piece, with the accepted share."""
+    """Draw the share of layers that fail against the timeout of a piece, with the accepted share; a chosen timeout is marked in place of the proposed one."""
     if predicted is None:
         return NotDrawn(message("The failure rate cannot be predicted: no distribution of piece durations is fitted, or no layer size is known."))  # fmt: skip
-    marked = [time for time in (predicted.timeout_now_s, predicted.timeout_then_s) if time]
+    marked = [time for time in (predicted.timeout_now_s, chosen_s or predicted.timeout_then_s) if time]
     ends = [*marked, fits[predicted.fit].quantile(predicted.piece_bytes, 0.5).value]
     low, high = min(ends) / 2, max([*ends, predicted.longest_observed_s or 0.0]) * 4
     grid = np.geomspace(low, high, 28)
     found = [predicted.rate(fits, float(time)) for time in grid]
-    with style.drawing(300) as canvas:
+    with style.drawing(260) as canvas:
         axes = canvas.subplots()
         values, lows, highs = (np.maximum([getattr(one, end) for one in found], MIN_RATE / 10) for end in ("value", "low", "high"))  # fmt: skip
         axes.plot(grid, values, color=style.COLOURS["timeout"], linewidth=2, label=canvas.label(message("{size} layers, by timeouts and errors of pieces", size=format_size(predicted.size_bytes))))  # fmt: skip
@@ -37,7 +37,7 @@ def draw_failure_rates(
         if any(ending.count for ending in fits[predicted.fit].endings.values()):
             alone = [predicted.rate(fits, float(time), competing=False).value for time in grid]
             axes.plot(grid, np.maximum(alone, MIN_RATE / 10), color=style.FIT, linewidth=1.6, linestyle=(0, (5, 2)), label=message("timeouts only"))  # fmt: skip
-        _mark(axes, predicted, target_failure_rate, high)
+        _mark(axes, predicted, target_failure_rate, high, chosen_s)
         bottom = max(MIN_RATE, min(float(values.min()), target_failure_rate) / 4)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, 1.1), xlabel=message("piece timeout"), ylabel=message("failure rate of a layer"))  # fmt: skip
         style.log_axis(axes.xaxis, style.DURATION_TICKS_S, format_duration, low, high)
@@ -59,11 +59,13 @@ def draw_failure_rates(
         )  # fmt: skip
 
 
-def _mark(axes: Any, predicted: Prediction, target: float, high: float) -> None:
+def _mark(axes: Any, predicted: Prediction, target: float, high: float, chosen_s: float | None) -> None:
     label = axes.figure.label
     pairs = (
         (predicted.timeout_now_s, message("now {timeout}", timeout=format_duration(predicted.timeout_now_s or 0)), style.INK),
-        (predicted.timeout_then_s, message("proposed {timeout}", timeout=format_duration(predicted.timeout_then_s or 0)), style.PROPOSED),
+        (chosen_s, message("chosen {timeout}", timeout=format_duration(chosen_s or 0)), style.PROPOSED)
+        if chosen_s
+        else (predicted.timeout_then_s, message("proposed {timeout}", timeout=format_duration(predicted.timeout_then_s or 0)), style.PROPOSED),
     )  # fmt: skip
     for time, text, colour in pairs:
         if time:

@@ -65,6 +65,9 @@ class Canvas(MatplotlibFigure):
         self.labels.append(text)
         return text
 
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"image/svg+xml": write_svg(self, self.hover_texts).decode(), "text/plain": repr(self)}
+
 
 @contextmanager
 def drawing(height_px: int) -> Iterator[Canvas]:

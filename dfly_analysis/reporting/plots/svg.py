@@ -16,8 +16,8 @@ THEME = {
 }  # fmt: skip
 """Colours by name, in the light and in the dark theme; a figure is drawn in those of the light one."""
 _VARIABLES = {light: f"var(--picture-{name})" for name, (light, _) in THEME.items()} | {"#000000": "var(--picture-ink)"}
-_LIGHT, _DARK = (";".join(f"--picture-{name}:{pair[n]}" for name, pair in THEME.items()) for n in (0, 1))
-_STYLE = f".picture{{{_LIGHT}}}@media screen and (prefers-color-scheme:dark){{.picture{{{_DARK}}}}}"
+_COLOURS = ";".join(f"--picture-{name}:light-dark({light},{dark})" for name, (light, dark) in THEME.items())
+_STYLE = f".picture{{{_COLOURS}}}"
 _COLOUR, _NUMBER, _REFERENCE = re.compile(r"#[0-9a-f]{6}"), re.compile(r"-?(?<!\d)\d++\.\d++"), re.compile(r"#([\w-]+)")
 _UNUSED_STYLES = ("font-family", "stroke-linejoin")
 _SHARED = ("style", "clip-path")
@@ -42,7 +42,7 @@ def write_svg(canvas: Any, titles: Mapping[str, Sequence[str]]) -> bytes:
     content = [_compact(child, used, prefix) for child in figure if child.tag in ("g", "defs")]
     root = ET.Element("svg", {
         "class": "picture", "xmlns": "http://www.w3.org/2000/svg", "viewBox": figure.attrib["viewBox"], "fill": "currentColor",
-        "style": "color:var(--picture-ink)", "pointer-events": "all", "stroke-linejoin": "round", "font-family": "system-ui, 'Noto Sans', sans-serif",
+        "style": "color-scheme:light dark;color:var(--picture-ink)", "pointer-events": "all", "stroke-linejoin": "round", "font-family": "system-ui, 'Noto Sans', sans-serif",
     })  # fmt: skip
     ET.SubElement(root, "style").text = _STYLE
     root.extend(child for child in content if child is not None)
