@@ -17,6 +17,7 @@ from dfly_analysis.redaction import LineRedactor, redact, without_secrets
 
 _BLOCK = 1 << 16
 _MAX_LINE_BYTES = 16 << 20  # a longer line is redacted in pieces, so that memory is bounded
+_MOST_BYTES = {"json": 512 << 20, "gzip": 4 << 30, "text": 16 << 30}
 _MAX_STDERR_BYTES, _MAX_REASON_CHARS = 1 << 20, 200
 
 
@@ -26,7 +27,7 @@ def fetch(item: Item, target: Path, silence_s: float) -> str | None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
     with tempfile.TemporaryFile(dir=target.parent) as raw:  # without a name: no secret is left after an interruption
-        reason = _run(item.command, raw, silence_s)
+        reason = _run(item.command, raw, silence_s, _MOST_BYTES[item.content])
         raw.seek(0)
         try:
             if reason is None:
@@ -39,7 +40,7 @@ def fetch(item: Item, target: Path, silence_s: float) -> str | None:
     return reason
 
 
-def _run(command: tuple[str, ...], raw: IO[bytes], silence_s: float) -> str | None:
+def _run(command: tuple[str, ...], raw: IO[bytes], silence_s: float, most_bytes: int) -> str | None:
     with tempfile.TemporaryFile() as stderr:
         try:
             # a session of its own, so that what kubectl starts ends with it
@@ -58,6 +59,8 @@ def _run(command: tuple[str, ...], raw: IO[bytes], silence_s: float) -> str | No
                         running.wait()
                         break
                     raw.write(block)
+                    if raw.tell() > most_bytes:
+                        return f"more than {most_bytes >> 20:,} MiB, so the command was stopped"
                 else:
                     return f"no output for {silence_s:g} s, so the command was stopped"
             finally:

@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from functools import partial
+from threading import Thread
 from typing import Any
 
 from dfly_analysis.dataset.event_parts import PartTask
@@ -44,8 +45,18 @@ def _connect(client: Any, address: str) -> Any:
     hint = "name it like tcp://scheduler:8786"
     if not _ADDRESS.fullmatch(address):
         raise SourceError("is no scheduler's address", where=address, hint=hint)
+    connected: Future[Any] = Future()
+
+    def connect() -> None:
+        try:
+            connected.set_result(client(address, timeout=CONNECT_S, set_as_default=False))
+        except Exception as problem:  # noqa: BLE001 - the caller gets it
+            connected.set_exception(problem)
+
+    # a scheduler that takes the connection and is silent would be awaited for ever
+    Thread(target=connect, daemon=True).start()
     try:
-        return client(address, timeout=CONNECT_S, set_as_default=False)
+        return connected.result(CONNECT_S + 5)
     except (OSError, ValueError, TimeoutError) as problem:
         reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
         raise SourceError(f"no scheduler answers: {reason}", where=address, hint=hint) from problem

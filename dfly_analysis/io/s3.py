@@ -20,10 +20,12 @@ from dfly_analysis.io.file_names import path_key
 from dfly_analysis.io.streams import BrokenStreamError
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import S3Store
 
 WINDOW_BYTES = 8 << 20
 _PART_BYTES = 16 << 20
+_MOST_KEYS = 500_000  # a store that lies about its end is not listed for ever
 _CREDENTIALS = "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL"
 _SCHEME = "s3://"
 
@@ -48,7 +50,7 @@ def _connect(bucket: str, endpoint: str, _environment: tuple[tuple[str, str], ..
     require_extra("s3")
     from obstore.store import S3Store
 
-    options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=120)}
+    options: dict[str, Any] = {"connect_timeout": timedelta(seconds=10), "timeout": timedelta(seconds=60)}
     if endpoint.startswith("http://"):
         options["allow_http"] = True  # who names such an endpoint means it
     settings: dict[str, Any] = {"client_options": options} | ({"endpoint": endpoint} if endpoint else {})
@@ -79,6 +81,8 @@ def _explained(where: str) -> Iterator[None]:
     """Turn what the client raises into one line."""
     try:
         yield
+    except SourceError:
+        raise
     except Exception as problem:
         raise explain(problem, where) from problem
 
@@ -87,9 +91,12 @@ def list_keys(store: S3Store, prefix: str, where: str) -> Iterator[tuple[str, in
     """Yield key and size of each object in a folder of a store."""
     import obstore
 
+    count = 0
     with _explained(where):
         for chunk in obstore.list(store, prefix or None, chunk_size=1000):
             yield from ((str(meta["path"]), int(meta["size"])) for meta in chunk)
+            if (count := count + len(chunk)) > _MOST_KEYS:
+                raise SourceError(f"has more than {_MOST_KEYS:,} objects", where=where, hint="name a folder in it")
 
 
 def size_of(store: S3Store, key: str, where: str) -> int | None:
@@ -213,8 +220,11 @@ class ObjectFile(RawIOBase):
         import obstore
 
         end = min(start + WINDOW_BYTES, self.size_bytes)
+        options: GetOptions = {"range": (start, end)}
+        if self._tag:
+            options["if_match"] = self._tag
         try:
-            window = bytes(obstore.get(self._store, self._key, options={"range": (start, end), "if_match": self._tag}).bytes())  # fmt: skip
+            window = bytes(obstore.get(self._store, self._key, options=options).bytes())
         except Exception as problem:
             raise BrokenStreamError(f"truncated: {explain(problem, self._url).message}") from problem
         if not window:

@@ -51,8 +51,13 @@ def listing_of(names: Collection[str], lang: str) -> Listing:
 def write_whole(path: Path, text: str) -> None:
     """Write a file atomically: a reader sees all of it or nothing."""
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, "utf-8")
-    part.replace(path)
+    try:
+        part.write_text(text, "utf-8")
+        part.replace(path)
+    except OSError as problem:
+        raise StoreError(f"cannot be written: {problem.strerror}", where=str(path), hint=WRITABLE) from problem
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def manifest_with(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import random
 import resource
@@ -40,7 +41,7 @@ class Case:
     prepare: Callable[[Path], object] | None = None
     """Makes the files of the working folder."""
     around: Callable[[Path], object] | None = None
-    """A context of a server; what it yields replaces {address} in the arguments."""
+    """A context of a server; what it yields replaces {address} in arguments and environment."""
     environment: Mapping[str, str] = field(default_factory=dict)
     limits: Callable[[], None] | None = None
     """Sets limits in the process that runs the command."""
@@ -74,13 +75,12 @@ def run(case: Case, folder: Path) -> Outcome:
     temporary.mkdir()
     if case.prepare:
         case.prepare(folder)
-    environment = (
-        os.environ
-        | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
-        | dict(case.environment)
-    )
     with ExitStack() as stack:
         address = str(stack.enter_context(case.around(folder))) if case.around else ""
+        own = {name: value.replace("{address}", address) for name, value in case.environment.items()}
+        environment = (
+            os.environ | {"TMPDIR": str(temporary), "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)} | own
+        )
         command = [
             sys.executable,
             "-m",
@@ -174,6 +174,11 @@ def _many_files(folder: Path) -> None:
         path.write_text(line * 2)
 
 
+def _batch(folder: Path) -> None:
+    unpack_sample(folder)
+    (folder / "runs.yaml").write_text("reports:\n- {paths: [run], client: v0.1.118}\n")
+
+
 def _with_kubectl(script: str) -> Callable[[Path], None]:
     def prepare(folder: Path) -> None:
         path = folder / "bin" / "kubectl"
@@ -191,6 +196,27 @@ def _silent_server(_: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
+@contextmanager
+def _silent_dask(folder: Path) -> Iterator[str]:
+    with _silent_server(folder) as address:  # type: ignore[var-annotated]
+        yield address.replace("http", "tcp")
+
+
+@contextmanager
+def _dask_without_workers(folder: Path) -> Iterator[str]:
+    """A scheduler that takes tasks, and no worker that does them."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", str(folder / "dask.json")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            while not (folder / "dask.json").exists() and process.poll() is None:
+                time.sleep(0.1)
+            yield json.loads((folder / "dask.json").read_text())["address"]
+        finally:
+            process.terminate()
+
+
 def _server_of(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Callable[[Path], object]:
     @contextmanager
     def serve(_: Path) -> Iterator[str]:
@@ -201,10 +227,13 @@ def _server_of(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> 
                 except OSError:
                     self.close_connection = True
 
+            do_HEAD = do_GET
+
             def log_message(self, *_: object) -> None: ...
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.daemon_threads = True
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -240,6 +269,21 @@ def _redirect(handler: http.server.BaseHTTPRequestHandler) -> None:
     handler.end_headers()
 
 
+def _list_without_end(handler: http.server.BaseHTTPRequestHandler) -> None:
+    if "list-type" not in handler.path:
+        handler.send_error(404)
+        return
+    item = "<Contents><Key>run/{}</Key><LastModified>2026-05-02T10:00:00.000Z</LastModified><Size>1</Size></Contents>"
+    items = "".join(item.format(number) for number in range(100_000))
+    body = f"<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken>{items}</ListBucketResult>"
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body.encode())
+
+
+_S3 = ("diagnose", "s3://bucket/run", "--no-cache")
+_S3_AT = {"AWS_ENDPOINT_URL": "{address}", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "c"}
 _OUT = {
     "load": ("load", "run", "-o", "out"),
     "report": ("report", "run", "-o", "out", "--client", "v0.1.118"),
@@ -267,6 +311,20 @@ CASES = (
     Case("Prometheus streams without end", _PROMETHEUS, (0, 3), "one line", prepare=unpack_sample, around=_server_of(_stream_without_end)),
     Case("Prometheus redirects elsewhere", _PROMETHEUS, (0, 3), "one line", small=True, prepare=unpack_sample, around=_server_of(_redirect)),
     Case("Prometheus is silent, SIGTERM", _PROMETHEUS, (143,), "one line, at once", small=True, prepare=unpack_sample, around=_silent_server, signal=signal.SIGTERM),
+    *(
+        Case(f"S3 store {fault}", _S3, (3,), "one line", small=fault == "lies", around=around, environment=_S3_AT)
+        for fault, around in {
+            "hangs": _silent_server, "lies": _server_of(_lie), "dies half way": _server_of(_die_half_way), "redirects elsewhere": _server_of(_redirect),
+            "streams without end": _server_of(_stream_without_end), "lists without end": _server_of(_list_without_end),
+        }.items()
+    ),
+    Case("no room: files over 16 KiB cannot be written", ("batch", "runs.yaml", "-o", "out", "-j", "1"), (2, 5), "one line for each report", prepare=_batch, limits=_limit(resource.RLIMIT_FSIZE, 16 << 10)),
+    Case("SIGTERM at a random moment", ("batch", "runs.yaml", "-o", "out", "-j", "1"), (143,), "one line, nothing left", prepare=_batch, signal=signal.SIGTERM),
+    Case("the scheduler of dask is silent", ("load", "run", "-o", "out", "--cluster", "{address}"), (2, 3, 5), "one line", prepare=unpack_sample, around=_silent_dask),
+    Case("there is no scheduler of dask", ("load", "run", "-o", "out", "--cluster", "tcp://127.0.0.1:9"), (2, 3, 5), "one line", prepare=unpack_sample),
+    Case("the worker of dask hangs, SIGTERM", ("load", "run", "-o", "out", "--cluster", "{address}"), (143,), "one line, at once", prepare=unpack_sample, around=_dask_without_workers, signal=signal.SIGTERM),
+    Case("kubectl streams without end", _KUBECTL, (2, 3, 6), "one line", prepare=_with_kubectl("yes"), environment={"PATH": "bin:/usr/bin:/bin"}),
+    Case("kubectl dies half way", _KUBECTL, (2, 3), "one line", prepare=_with_kubectl("printf '{\"items\": [{'; kill -9 $$"), environment={"PATH": "bin:/usr/bin:/bin"}),
     Case("kubectl hangs", _KUBECTL, (2, 3, 6), "one line after the time limit", small=True, prepare=_with_kubectl("sleep 600"), environment={"PATH": "bin:/usr/bin:/bin"}),
     Case("kubectl lies", _KUBECTL, (2, 3), "one line", small=True, prepare=_with_kubectl("echo '{\"items\": 7}'"), environment={"PATH": "bin:/usr/bin:/bin"}),
     Case("kubectl fails with escape sequences", _KUBECTL, (2, 3), "one line without them", small=True, prepare=_with_kubectl("printf '\\033[31mno\\033[0m\\n' >&2; exit 1"), environment={"PATH": "bin:/usr/bin:/bin"}),

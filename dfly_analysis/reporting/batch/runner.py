@@ -135,6 +135,11 @@ def _run(spec: RunSpec, output_dir: Path, timeout_s: float, process: CellProcess
         if process.closed:  # the batch was interrupted
             raise
         error, code = " ".join(str(problem).split()), problem.exit_code
+    except OSError as problem:
+        error, code = (
+            f"{problem.filename or folder}: {problem.strerror or problem} (check the path and the room there)",
+            2,
+        )
     except Exception as problem:  # noqa: BLE001 - one report's fault stops no other
         error, code = " ".join(f"internal error: {type(problem).__name__}: {problem}".split()), 5
     finally:
@@ -142,5 +147,5 @@ def _run(spec: RunSpec, output_dir: Path, timeout_s: float, process: CellProcess
             process.stop()
     if error:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR).write_text(f"{error}\n", "utf-8")
+        write_whole(folder / ERROR, f"{error}\n")
     return Outcome(spec.name, "failed" if error else "done", spec.key, time.monotonic() - begin, error, code)

@@ -61,7 +61,7 @@ def write_index(rows: Sequence[Row], output_dir: Path, lang: str = "en") -> Path
     """Write ``index.html`` and ``summary.csv``, and return the path of the page."""
     from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-    (output_dir / "summary.csv").write_text(csv_text(rows) or "report\n", "utf-8")
+    write_whole(output_dir / "summary.csv", csv_text(rows) or "report\n")
     table = new_code_cell(outputs=[output_of(BatchIndex(tuple(rows), lang=lang))])
     n, failed = len(rows), sum(row["state"] == "failed" for row in rows)
     summary = message("{reports}, {failed:,} failed.", reports=plural("{n} report", "{n} reports", n), failed=failed)
