@@ -15,7 +15,7 @@ from dfly_analysis.units import parse_duration, parse_size
 
 T = TypeVar("T")
 Layer = Literal["binary", "chart", "user", "rendered", "unknown"]
-LAYERS: tuple[Layer, ...] = ("unknown", "binary", "chart", "user", "rendered")
+
 CLIENT_ROLES = ("client", "seedClient")
 GO_SECTIONS = ("dfdaemon", "seedPeer")  # sections of the old Go daemon in the chart's values
 LAST_GO_CHART = "1.1.65"

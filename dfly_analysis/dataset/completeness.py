@@ -1,7 +1,8 @@
 """The timeouts that bound pieces, and what the input does not hold."""
 
-from functools import cache
+from functools import cache, partial
 
+from dfly_analysis.config.bandwidth_demand import PIECE, WRITE
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset.engine import Engine
 from dfly_analysis.messages import Message, message, plural
@@ -25,18 +26,16 @@ def effective_timeouts(settings: Settings) -> EffectiveTimeouts:
     from dfly_analysis.catalog.piece_length_rules import piece_rules
     from dfly_analysis.reconstruction import EffectiveTimeouts
 
-    def timeout_s(role: str, host: str) -> float | None:
-        return settings.get("download.pieceTimeout", role, host).seconds if role in _CLIENTS else None
-
-    def write_timeout_s(role: str, host: str) -> float | None:
-        return settings.get("storage.writePieceTimeout", role, host).seconds if role in _CLIENTS else None
+    def seconds(key: str, role: str, host: str) -> float | None:
+        return settings.get(key, role, host).seconds if role in _CLIENTS else None
 
     def in_flight(role: str, host: str) -> int | None:
         number = settings.pieces_in_flight(role, host).number if role in _CLIENTS else None
         return int(number) if number else None
 
     cancelled = piece_rules(settings.versions.get("client") or settings.versions.get("seedClient")).siblings_cancelled
-    return EffectiveTimeouts(cache(timeout_s), cache(in_flight), lambda _role, _host: cancelled, cache(write_timeout_s))
+    piece, write = (cache(partial(seconds, key)) for key in (PIECE, WRITE))
+    return EffectiveTimeouts(piece, cache(in_flight), lambda _role, _host: cancelled, write)
 
 
 def missing_inputs(engine: Engine) -> tuple[Message, ...]:

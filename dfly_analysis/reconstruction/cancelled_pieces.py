@@ -4,7 +4,6 @@ import heapq
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 from dfly_analysis.reconstruction.event_records import SOURCE
 from dfly_analysis.reconstruction.piece_state_machine import Attempt, PeerPieces, planned_pieces, seconds_between
@@ -93,11 +92,6 @@ def _keep_what_fits(peer: PeerPieces, in_flight: int | None) -> None:
     peer.done = [attempt for attempt in peer.done if not attempt.inferred or attempt.number in kept]
 
 
-@lru_cache(maxsize=256)
-def _sorted_plan(text: str) -> tuple[int, ...]:
-    return tuple(sorted(planned_pieces(text)))
-
-
 def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], in_flight: int) -> None:
     """Give pieces of a round without a start the moment their slot became free, as far as all ends before it are logged."""
     ended = [attempt for attempt in peer.done if attempt.round == number and attempt.ended is not None]
@@ -109,7 +103,7 @@ def _start_by_slot(peer: PeerPieces, number: int, reported: Mapping[int, int], i
     ):  # ends are not known where the scheduler's clock cannot be compared with the client's
         return
     begun, plan = peer.rounds[number - 1]
-    pieces = _sorted_plan(plan)
+    pieces = sorted(planned_pieces(plan))
     ends: list[float] = []
     for piece in pieces[:in_flight]:
         if (attempt := own.get(piece)) is not None:
