@@ -1,11 +1,9 @@
 """A fitted duration: how long an attempt at a piece takes, given its size, and how often one fails at a timeout."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -135,7 +133,7 @@ class DurationFit(Fit):
         timeouts, others = between(lambda one: one.timeout), between(lambda one: one.failures - one.timeout)
         return TimeoutChange(from_s, to_s, timeouts, others, between(lambda one: one.failures), between(lambda one: one.busy_s))  # fmt: skip
 
-    def at_speed(self, speed: float) -> DurationFit:
+    def at_speed(self, speed: float) -> Self:
         """Return the fit of a source that sends so many times as fast: what does not grow with size stays as it is."""
         _check(speed=speed)
         by_log = -float(np.log(speed))

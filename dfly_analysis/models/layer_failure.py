@@ -1,9 +1,8 @@
 """From the failure of one attempt at a piece to the failure of a layer, and back to the timeout a layer needs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -42,7 +41,7 @@ class LayerShape:
     @classmethod
     def of_client(
         cls, size_bytes: float, slots: float | None, client_version: str | None = None, piece_bytes: float | None = None
-    ) -> LayerShape:
+    ) -> Self:
         """Return a layer as a client's release (the newest known where not given) cuts and fetches it, unless slots or the length of a piece are given."""
         piece = min(float(piece_bytes or piece_length_bytes(int(size_bytes), client_version)), float(size_bytes))
         single = size_bytes <= piece

@@ -1,11 +1,9 @@
 """Maximum likelihood: the best parameters of a model, and their covariance from the likelihood and from the scatter of clusters."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy import optimize, special
@@ -81,7 +79,7 @@ class Fitted:
         """Return Akaike's criterion, or another with its own cost of a parameter, corrected for correlated attempts (QAIC)."""
         return -2.0 * self.log_likelihood / design_effect + cost * len(self.theta)
 
-    def slower(self, by_log: float) -> Fitted:
+    def slower(self, by_log: float) -> Self:
         """Return the same distribution of a source whose transfers take longer by this log; waits and overhead stay as they are."""
         if by_log == 0.0:
             return self

@@ -4,8 +4,6 @@ A histogram observes pieces that finished, last pieces of layers among them, and
 source more often was begun and did not finish: it timed out, or was cancelled because another piece had.
 """
 
-from __future__ import annotations
-
 from math import sqrt
 from typing import Any
 

@@ -1,8 +1,7 @@
 """The Kaplan-Meier survival of residuals of all sizes together: what the data alone show, as far as they reach."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ class Residuals:
     expected: float  # what chance reaches in one of twenty fits (Kolmogorov's bound)
     moved: bool = False  # whether the model is that of a source of another speed than was seen
 
-    def slower(self, by_log: float) -> Residuals:
+    def slower(self, by_log: float) -> Self:
         """Return the same residuals with the model of a slower source: see `Fitted.slower`."""
         return replace(self, fitted=self.fitted.slower(by_log), moved=self.moved or by_log != 0.0)
 

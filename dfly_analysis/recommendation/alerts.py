@@ -1,7 +1,5 @@
 """Prometheus rules with the thresholds of one analysis, their unit tests, and a Grafana dashboard."""
 
-from __future__ import annotations
-
 import bisect
 import json
 import math
@@ -9,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from string import Template
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -76,7 +74,7 @@ class Alerts:
     def from_analysis(
         cls, dataset: Dataset, fits: Mapping[str, Any], advice: Advice, prediction: Prediction | NoPrediction | None, *, seed: str = SEED,
         client: str = CLIENT,
-    ) -> Alerts:  # fmt: skip
+    ) -> Self:  # fmt: skip
         """Return the rules of one analysis under the recommended timeouts; `seed` and `client` are label matchers of the targets, else a DflyError."""
         for matcher in (seed, client):
             if not _MATCHERS.fullmatch(matcher):

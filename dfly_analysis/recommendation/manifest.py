@@ -1,13 +1,11 @@
 """Reads what is to be preheated: an OCI or Docker manifest, an index with its manifests, or a preheat job."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dfly_analysis.errors import DflyError, SourceError
 
@@ -52,7 +50,7 @@ class Manifest:
     def size_bytes(self) -> int | None:
         return total_bytes(self.layers)
 
-    def with_sizes(self, sizes: Mapping[str, int]) -> Manifest:
+    def with_sizes(self, sizes: Mapping[str, int]) -> Self:
         sized = (replace(one, size_bytes=sizes.get(one.digest)) if one.size_bytes is None else one for one in self.layers)  # fmt: skip
         return replace(self, layers=tuple(sized))
 

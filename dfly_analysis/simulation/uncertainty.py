@@ -1,9 +1,8 @@
 """From fits to what a simulation assumes: the fitted distribution, and that distribution at either end of each source of uncertainty."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy import special
@@ -40,7 +39,7 @@ class Source:
     def same_model(self) -> bool:
         return self.duration_models[0] is self.duration_models[1]
 
-    def at_speed(self, speed: float) -> Source:
+    def at_speed(self, speed: float) -> Self:
         if speed == 1.0:
             return self
         first = self.duration_models[0].at_speed(speed)
