@@ -99,6 +99,9 @@ class _Pipeline:
         self.width = client.slots * (1 if client.siblings_cancelled else 2)
         self.own = own
         self.tied = bool(assumptions.contention.any() or assumptions.usual_contention.any())
+        self.timeout_s = np.array(client.timeout_s)
+        self.has_hazard, self.fails_at_start = bool(assumptions.hazard_per_s.any()), bool(assumptions.at_start.any())
+        self.is_correlated = bool(assumptions.retry_failure_correlation.any())
         self.contention = assumptions.contention[variant][:, None]
         usual = shared_speed(assumptions.usual_load, assumptions.usual_contention, assumptions.contention_exponent)
         self.usual_speed = usual[variant][:, None]
@@ -107,6 +110,7 @@ class _Pipeline:
         lanes, links = (rows, client.lanes * (2 if self.has_orphan_slots else 1)), (rows, int(layers.link.max()) + 1)
         slots = (*lanes, self.width)
         self.now, self.clock, self.load, self.bucket = np.zeros(rows), np.zeros(links), np.zeros(links), np.zeros(links)
+        self.speed = np.ones(links) / (self.usual_speed if self.tied else 1.0)  # of a piece on each link
         self.end, self.fail, self.begin = (np.full(slots, np.inf) for _ in range(3))
         self.work, self.patience, self.weight = np.zeros(slots), np.zeros(slots), np.ones(slots)
         self.by_timeout, self.is_last = np.zeros(slots, dtype=bool), np.zeros(slots, dtype=bool)
@@ -126,18 +130,17 @@ class _Pipeline:
                 break
         return Outcome(self.started, self.ended, self.ok, self.attempts, self.timed_out, self.failed)
 
-    def _speed(self, link: Index) -> Array:
-        """Return the speed of a piece on the link of each lane."""
-        if not self.tied:
-            return np.ones(link.shape)
-        load = np.maximum(np.take_along_axis(self.load, link, 1), 0.0)
-        shape = shared_speed(load, self.contention, self.assumptions.contention_exponent)
-        return np.asarray(shape / self.usual_speed)
+    def _set_speed(self, rows: Index, link: Index) -> None:
+        """Note the speed of a piece on links whose load has changed."""
+        load = np.maximum(self.load[rows, link], 0.0)
+        speed = shared_speed(load, self.contention[rows, 0], self.assumptions.contention_exponent)
+        self.speed[rows, link] = speed / self.usual_speed[rows, 0]
 
     def _step(self) -> bool:
         """Advance each copy to its next event; return whether any had one."""
         rows, link = np.arange(len(self.now)), self.layers.link[self.layer]
-        speed, clock = self._speed(link), np.take_along_axis(self.clock, link, 1)
+        on_link = (rows[:, None], link)
+        speed, clock = self.speed[on_link], self.clock[on_link]
         done = self.now[:, None] + (self.first_end - clock) / speed
         due = np.minimum(np.minimum(done, self.first_fail), self.first_begin)
         lane = due.argmin(axis=1)
@@ -150,18 +153,21 @@ class _Pipeline:
         then = np.minimum(event, coming)
         live = np.isfinite(then)
         passed = np.where(live, then - self.now, 0.0)
-        np.put_along_axis(self.clock, link, clock + speed * passed[:, None], 1)  # nothing is in flight on other links
+        self.clock[on_link] = clock + speed * passed[:, None]  # nothing is in flight on other links
         self.now += passed
         arriving = live & (coming <= event)
         if arriving.any():
             at = np.flatnonzero(arriving)
             lane[at] = self._arrive(at)
+            link[at, lane[at]] = self.layers.link[self.layer[at, lane[at]]]
         at = np.flatnonzero(live & ~arriving)
         if len(at):
             beginning = self.first_begin[at, lane[at]] <= event[at]
             finished = done[at, lane[at]] <= self.first_fail[at, lane[at]]
             self._advance(at, lane[at], beginning, finished)
         changed = (rows[live], lane[live])
+        if self.tied:
+            self._set_speed(rows[live], link[changed])
         self.first_end[changed] = self.end[changed].min(axis=1)
         self.first_fail[changed] = self.fail[changed].min(axis=1)
         if np.isfinite(self.client.limit_bps):
@@ -193,6 +199,8 @@ class _Pipeline:
 
     def _open_round(self, rows: Index, lane: Index, pieces: Index, with_last: Flags) -> None:
         """Begin a round over so many pieces: fill all slots."""
+        if not len(rows):
+            return
         self.queue[rows, lane], self.last_queued[rows, lane] = pieces, with_last
         self.lost[rows, lane], self.last_lost[rows, lane] = 0, False
         most = np.minimum(pieces, self.client.slots)
@@ -219,6 +227,8 @@ class _Pipeline:
 
     def _ask(self, rows: Index, lane: Index, slot: Index, last: Flags, repeated: Flags) -> None:
         """Draw an attempt, and begin it as soon as the client's rate limiter allows; ``repeated`` where it failed before."""
+        if not len(rows):
+            return
         layer, known = self.layer[rows, lane], self.assumptions
         second = self.round[rows, lane] > 0 if self.client.siblings_cancelled else slot >= self.client.slots
         later: Index = np.asarray(second, dtype=np.intp)
@@ -228,16 +238,16 @@ class _Pipeline:
         place = np.clip((score - SCORES[0]) / (SCORES[1] - SCORES[0]), 0.0, len(SCORES) - 1.001)
         low = place.astype(np.intp)
         below, above = (known.log_time[variant, later, size, low + step] for step in (0, 1))
-        timeout_s = np.array(self.client.timeout_s)[later]
+        timeout_s = self.timeout_s[later]
         other = np.full(len(rows), np.inf)  # when something else than a timeout ends the attempt
-        if known.hazard_per_s.any():
+        if self.has_hazard:
             with np.errstate(divide="ignore"):
                 other = self.rng.standard_exponential(len(rows)) / known.hazard_per_s[variant, later]
-        if known.at_start.any():
+        if self.fails_at_start:
             other = np.where(self.rng.random(len(rows)) < known.at_start[variant, later], 0.0, other)
         spot = (rows, lane, slot)
         self.work[spot] = np.exp(below + (above - below) * (place - low))
-        if known.retry_failure_correlation.any() and repeated.any():
+        if self.is_correlated and repeated.any():
             will_time_out = repeated & (self.rng.random(len(rows)) < known.retry_failure_correlation[variant])
             self.work[rows[will_time_out], lane[will_time_out], slot[will_time_out]] = _NEVER_S
             other = np.where(will_time_out & np.isinf(timeout_s), 0.0, other)
@@ -342,6 +352,8 @@ class _Pipeline:
         self.running[rows, lane] = self.queue[rows, lane] = self.again[rows, lane] = 0
 
     def _leave(self, rows: Index, lane: Index, *, ok: bool) -> None:
+        if not len(rows):
+            return
         column = self._column(self.layer[rows, lane])
         self.ended[rows, column], self.ok[rows, column] = self.now[rows], ok
         self.layer[rows, lane] = -1
