@@ -35,9 +35,7 @@ def _reduced(context: Context, role: str) -> ReducedConcurrency | None:
     need, capacity = context.needs.get((role, PIECE)), context.capacity
     raised = need is not None and need.proposed_s is not None
     if context.failed_tasks("rate_limited", role):
-        seen = 0 if raised else slots_seen(context, role)
-        half = seen // 2
-        return ReducedConcurrency(role, "refused", seen, half, max(1, seen // 4), half, 1.0) if half else None
+        return None if raised else _below_refusals(context, role)
     if need is None or not isinstance(capacity, CapacityFit) or not capacity.shared:
         return None
     too_long = need.limited_by == "ceiling" or need.verdict == "ceiling"
@@ -46,6 +44,19 @@ def _reduced(context: Context, role: str) -> ReducedConcurrency | None:
     if not (too_long or resets) or (seen := slots_seen(context, role)) < 2:
         return None
     return _within_timeout(need, capacity, seen) if too_long else _against_resets(role, capacity, seen)
+
+
+def _below_refusals(context: Context, role: str) -> ReducedConcurrency | None:
+    """Scale down to the load at which the registry began to refuse; to half where refusals came at any load."""
+    seen = slots_seen(context, role)
+    if seen < 2:
+        return None
+    peak, refused = context.one(sql("recommendation", "refused_load"), [])
+    known = refused is not None and 1 < refused < peak
+    slots = max(1, int(seen * (refused - 1) / peak)) if known else seen // 2
+    return ReducedConcurrency(
+        role, "refused", seen, slots, max(1, slots // 2), max(slots, seen // 2), 1.0, refused_load=(int(refused), int(peak)) if known else None
+    )  # fmt: skip
 
 
 def _within_timeout(need: Requirement, capacity: CapacityFit, seen: int) -> ReducedConcurrency | None:

@@ -79,6 +79,7 @@ class ReducedConcurrency:
     times: float  # factor on the time of a piece
     timeout_s: float | None = None  # the piece timeout it was computed for
     link_bps: float | None = None  # the bandwidth that the pieces share
+    refused_load: tuple[int, int] | None = None  # requests in flight when the registry began to refuse, and at most
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,14 @@ def _reduction_reasons(context: Context, reduced: ReducedConcurrency) -> Iterato
     if reduced.link_bps is None:
         tasks = context.failed_tasks("rate_limited")
         yield message("the registry refused too many requests, which failed {tasks:,} tasks", tasks=tasks)
-        yield message("up to {n} pieces of a layer were in flight; half of that is a rule of thumb", n=reduced.seen)
+        if reduced.refused_load is None:
+            yield message("up to {n} pieces of a layer were in flight; half of that is a rule of thumb", n=reduced.seen)
+            return
+        fewest, most = reduced.refused_load
+        yield message(
+            "refusals (429, 401) began at {fewest:,} requests in flight over all hosts, of {most:,} at most; up to {n} pieces of a layer were in flight then",
+            fewest=fewest, most=most, n=reduced.seen,
+        )  # fmt: skip
         return
     yield message(
         "pieces in flight share a link of {rate}: with {slots} instead of {seen}, a piece takes {share} of its time",

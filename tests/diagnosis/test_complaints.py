@@ -4,6 +4,7 @@ import pytest
 from diagnosis_cases import dataset_of, event, finding, job
 
 import dfly_analysis as dfly
+from dfly_analysis.sql_scripts import sql
 from tests.diagnosis.test_checks import at, task
 from tests.reconstruction.test_task_time import piece, step
 from tests.synthetic.go_era import GO_COMPLAINTS, write_go_run
@@ -388,3 +389,13 @@ def test_a_job_that_nobody_takes_is_stuck(minutes, verdict):
     found = finding(dataset_of(jobs=[job("PENDING") | {"created": at(0), "ended": at(60 * minutes)}]), "stuck")
     assert found.verdict == verdict
     assert "pending" in found.reason
+
+
+def test_the_load_at_which_refusals_begin_is_measured():
+    """Ten requests start one a second and last 60 s; the registry refuses one when six are in flight, and one when nine are."""
+    pieces = [piece(number, number, number + 60) for number in range(10)]
+    events = [event(at_s, "backend error: 429 Too Many Requests") for at_s in (5.5, 8.5)]
+    dataset = dataset_of(tasks=[task("p", lasts=70, n_pieces=10)], pieces=pieces, events=events)
+    peak, refused = dataset.rows(sql("recommendation", "refused_load"))[0]
+    assert peak == 10
+    assert 6 <= refused < 7

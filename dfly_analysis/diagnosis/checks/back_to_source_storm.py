@@ -59,6 +59,7 @@ def check(dataset: Dataset) -> Finding:
             "the registry refused {n:,} requests (429, 401) meanwhile, with {fewest:,} to {most:,} others in flight",
             n=refused, fewest=fewest, most=most,
         ) if refused else "",
+        message("with fewer than {fewest:,} requests in flight over all nodes it refused none", fewest=fewest) if refused and fewest > 1 else "",
         message("what set it off: {triggers}", triggers=join(_triggers(dataset, first, last), ", ")),
     ]  # fmt: skip
     tasks = failed_tasks(dataset, _PEERS)
