@@ -99,7 +99,9 @@ def fit_attempts(
 def _refusal(attempts: Attempts, name: str) -> NotFitted | None:
     n, finished = attempts.n, attempts.n_events
     if not n:
-        collect = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
+        collect = message(
+            "client logs with piece start and finish lines (level debug from client v1.4.1), or metrics of clients from v1.5.4 on"
+        )
         return NotFitted(name, message("no attempt has a time and a size"), collect, 0)
     if finished < MIN_EVENTS:
         reason = message("only {finished} of {n} attempts finished; {needed} are needed", finished=finished, n=n, needed=MIN_EVENTS)  # fmt: skip

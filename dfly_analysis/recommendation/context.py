@@ -20,7 +20,9 @@ CLIENT_ROLES = ("seedClient", "client")
 TITLES = {"seedClient": message("seed client"), "client": message("client")}
 PIECE, WRITE = "download.pieceTimeout", "storage.writePieceTimeout"
 COLLECTOR = "scheduler.gc.pieceDownloadTimeout"
-COLLECT_DURATIONS = message("client logs with piece start and finish lines (level debug from client v1.4.1)")
+COLLECT_DURATIONS = message(
+    "client logs with piece start and finish lines (level debug from client v1.4.1), or metrics of clients from v1.5.4 on"
+)
 
 # The fit asks for more; timeouts were seen, but there is no fit; the target is met; nothing timed out; only the disagreement of distributions
 # asks for more; more than is sensible would be needed; no fit; the role fetched nothing that the timeout covers; no value is known.
