@@ -195,10 +195,9 @@ def chart_with(role: str, version: str) -> str | None:
 
 def charts_of_images(images: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
     """Return the charts that ship these releases by role, oldest first, and whether they do; where none does (the tag was changed), those next to them."""
-    exact = [
-        one.version for one in charts()
-        if all((tag := one.images[role]) and parse_version(tag) == parse_version(version) for role, version in images.items())
-    ]  # fmt: skip
+    wanted = {role: parse_version(version) for role, version in images.items()}
+    tags = ((one.version, {role: one.images[role] for role in wanted}) for one in charts())
+    exact = [chart for chart, own in tags if {role: tag and parse_version(tag) for role, tag in own.items()} == wanted]
     if exact:
         return tuple(exact), True
     role, version = next(iter(images.items()), ("", ""))

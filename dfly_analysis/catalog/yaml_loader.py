@@ -107,11 +107,8 @@ def _models() -> bytes:
 
 
 def _validated(model: Any, files: Sequence[Path], texts: Sequence[bytes], *, many: bool) -> Any:
-    entries = [
-        (file, text, place, entry)
-        for file, text in zip(files, texts, strict=True)
-        for place, entry in _entries(file, text, many=many)
-    ]
+    read = list(zip(files, texts, strict=True))
+    entries = [(file, text, *one) for file, text in read for one in _entries(file, text, many=many)]
     found = [validate(model, entry, file, text, place) for file, text, place, entry in entries]
     ids = [getattr(one, "id", None) for one in found]
     for number, (file, text, place, _) in enumerate(entries):

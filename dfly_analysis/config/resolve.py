@@ -196,14 +196,11 @@ class Settings:
         import pandas as pd
 
         wanted = tuple(keys) if keys is not None else KEYS_THAT_MATTER
-        rows = [
-            (item.role, item.host, item.key, item.value, item.layer, item.source)
-            for role in ROLES
-            for key in wanted
-            if _belongs(key, role)
-            for item in self._per_host(key, role)
-        ]
-        return pd.DataFrame(rows, columns=["role", "host", "key", "value", "layer", "source"], dtype=object)
+        listed = [item for role in ROLES for key in wanted if _belongs(key, role) for item in self._per_host(key, role)]
+        columns = ["role", "host", "key", "value", "layer", "source"]
+        return pd.DataFrame(
+            [[getattr(item, name) for name in columns] for item in listed], columns=columns, dtype=object
+        )
 
     def _per_host(self, key: str, role: str) -> list[Setting]:
         """Return what is in force on each host where hosts differ, else once for the role."""

@@ -139,10 +139,8 @@ def _write_parts(
 ) -> Iterator[tuple[str, FileResult, int]]:  # fmt: skip
     listed = list_files(paths, on_problem=partial(whole.add_problem, on_problem=on_problem))
     options, groups = options.for_files(listed), group_files(listed)
-    tasks = [
-        PartTask(group, options, store.address, f"{EVENTS_FOLDER}/{part_name(place, group[0].address)}")
-        for place, group in enumerate(groups)
-    ]
+    names = [f"{EVENTS_FOLDER}/{part_name(place, group[0].address)}" for place, group in enumerate(groups)]
+    tasks = [PartTask(group, options, store.address, name) for group, name in zip(groups, names, strict=True)]
     if cluster is not None:
         from dfly_analysis.dataset.dask_backend import run_on_cluster
 

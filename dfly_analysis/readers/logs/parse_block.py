@@ -16,18 +16,10 @@ from dfly_analysis.arrow_values import arrow_array, is_there
 from dfly_analysis.catalog.log_fields import LEVELS
 from dfly_analysis.catalog.log_formats import LogFormat
 from dfly_analysis.native.interface import GRAMMARS, NO_TIME
-from dfly_analysis.readers.logs import native_parser
+from dfly_analysis.readers.logs import event_schema, native_parser
 from dfly_analysis.readers.logs.blocks import Counts, LineBlock
 from dfly_analysis.readers.logs.event_matching import match_causes, name_events
-from dfly_analysis.readers.logs.event_schema import (
-    BAD_LEVELS,
-    TEXT_CAP,
-    Coded,
-    arrow_schema,
-    coded,
-    is_relevant,
-    values_of,
-)
+from dfly_analysis.readers.logs.event_schema import Coded, coded, is_relevant, values_of
 from dfly_analysis.readers.logs.native_parser import Columns
 from dfly_analysis.readers.logs.python_parser import read_rows
 
@@ -39,7 +31,7 @@ FILE_WIDE = ("component", "role", "host", "log_path")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
 _END_NS = np.datetime64(f"{_LAST_YEAR + 1}", "ns").astype(np.int64)
 _ZONE = re.compile(r":\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)$")
-_IS_BAD = np.array([level in BAD_LEVELS for level in LEVELS])
+_IS_BAD = np.array([level in event_schema.BAD_LEVELS for level in LEVELS])
 
 
 class FileStarts(NamedTuple):
@@ -107,7 +99,7 @@ def _count_native(n_lines: int, main: LogFormat, counts: Sequence[Counts], files
 
 @cache
 def _schema() -> pa.Schema:
-    return pa.schema([field for field in arrow_schema() if field.name not in FILE_WIDE])
+    return pa.schema([field for field in event_schema.arrow_schema() if field.name not in FILE_WIDE])
 
 
 def _table_of_rows(rows: list[dict[str, Any]], tz: str, counts: Counts, *, relevant_only: bool) -> pa.Table:
@@ -153,7 +145,7 @@ def _table_of_columns(data: bytes, columns: Columns, zone: str, counts: Counts) 
 
 def _texts(data: bytes, columns: Columns, kept: npt.NDArray[np.bool_]) -> pa.StringArray:
     """Return the records as they were written, of those that are kept."""
-    length = np.where(kept, np.minimum(columns.raw_length, TEXT_CAP), 0).astype(np.int32)
+    length = np.where(kept, np.minimum(columns.raw_length, event_schema.TEXT_CAP), 0).astype(np.int32)
     lines = native_parser.gather(data, columns.raw_start, length)
     valid = pa.py_buffer(np.packbits(kept, bitorder="little"))
     return pa.StringArray.from_buffers(len(lines), *lines.buffers()[1:], valid)

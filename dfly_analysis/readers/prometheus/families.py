@@ -127,14 +127,11 @@ def _bucket_rows(observed: _Durations) -> Iterator[dict[str, Any]]:
 
 
 def _sizes(labels: Labels) -> dict[str, int]:
-    level, bounds = dict(labels).get("task_size_level", ""), load_metric_names().size_bounds
-    if not level.isascii() or not level.isdigit() or int(level) > len(bounds) + 1:
+    level, bounds = dict(labels).get("task_size_level", ""), [0, 1, *load_metric_names().size_bounds]
+    if not level.isascii() or not level.isdigit() or int(level) >= len(bounds):
         return {}
-    number = int(level)
-    if number == 0:
-        return {"size_lower_bytes": 0, "size_upper_bytes": 1}
-    lower = {"size_lower_bytes": bounds[number - 2] if number > 1 else 1}
-    return lower | ({"size_upper_bytes": bounds[number - 1]} if number <= len(bounds) else {})
+    lower, *upper = bounds[int(level) : int(level) + 2]
+    return {"size_lower_bytes": lower, **({"size_upper_bytes": upper[0]} if upper else {})}
 
 
 def _counter_rows(samples: Mapping[Series, float]) -> Iterator[dict[str, Any]]:

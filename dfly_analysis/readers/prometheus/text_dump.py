@@ -124,11 +124,8 @@ def _host(address: str) -> str | None:
     stem = re.sub(r"[-_.]?metrics(?:[-_.]?\d+)?$|[-_.]metrics[-_.]?", "", stem)
     if stem and stem != "-":
         return stem
-    ours = (
-        folder for folder in reversed(folders)
-        if folder.lower() not in _CONTAINER_FOLDERS and not re.search(r"\.(?:tar|tgz|zip|gz)", folder)
-    )  # fmt: skip
-    return next(ours, None)
+    ours = (folder for folder in reversed(folders) if folder.lower() not in _CONTAINER_FOLDERS)
+    return next((folder for folder in ours if not re.search(r"\.(?:tar|tgz|zip|gz)", folder)), None)
 
 
 def newest_dumps(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
