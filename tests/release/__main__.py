@@ -36,7 +36,7 @@ CORE = {
     "trace": (BEFORE, "-o", "trace.json"),
     "redact": (BEFORE, "-o", "redacted"),
     "alerts": (ARTICLE, "-o", "monitoring"),
-    "collect": ("-n", "dragonfly-system", "--dry-run"),
+    "collect": ("-n", "dragonfly-system", "-o", "bundle.tar.gz", "--dry-run"),
     "plan-preheat": ("manifest.json", "--bandwidth", "100MB/s"),
     "plan-stress": ("--size", "20GiB", "-o", "stress.csv"),
     "schema": ("diagnose",),
