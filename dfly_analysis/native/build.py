@@ -62,20 +62,18 @@ def compile_library(library: Path, *more: str) -> str | None:
     if not command:
         return "there is no C compiler"
     flags = [*FLAGS, f'-DDFLY_SOURCE_HASH="{source_hash()}"', *shlex.split(os.environ.get("CFLAGS", "")), *more]
-    with tempfile.TemporaryDirectory(prefix="dfly-build-", ignore_cleanup_errors=True) as scratch:
-        Path(scratch, HEADER).write_text(header(), "ascii")
-        unfinished = library.with_name(f"{library.name}.{Path(scratch).name}")
-        command += [*flags, f"-I{scratch}", f"-I{FOLDER}", "-o", str(unfinished), *map(str, sources())]
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="_core.", dir=library.parent, ignore_cleanup_errors=True) as scratch:
+            Path(scratch, HEADER).write_text(header(), "ascii")
+            unfinished = Path(scratch, library.name)  # by the name it will have, which macOS writes into the library
+            command += [*flags, f"-I{scratch}", f"-I{FOLDER}", "-o", str(unfinished), *map(str, sources())]
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's compiler
             if done.returncode:
                 lines = done.stderr.strip().splitlines() or ["the compiler failed"]
                 return next((line for line in lines if "error" in line), lines[0])
             unfinished.replace(library)
-        except OSError as problem:
-            return str(problem)
-        finally:
-            unfinished.unlink(missing_ok=True)
+    except OSError as problem:
+        return str(problem)
     return None
 
 

@@ -26,7 +26,8 @@ TARGETS = {
 }
 """Platform of a wheel -> target of the compiler, which builds for all of them on any machine."""
 CFLAGS = "-g0 -s -fno-lto"
-"""No names of files in the library, which would differ between two builds."""
+MACOS_CFLAGS = f"{CFLAGS} -Wl,-install_name,@rpath/_core.so"
+"""No path of a file in the library, which would differ between two builds."""
 
 
 @click.command()
@@ -114,7 +115,7 @@ def _wheels(sources: Path, output: Path) -> dict[str, Path]:
     for platform, target in TARGETS.items():
         variables = {
             "DFLY_ANALYSIS_COMPILE": "must", "DFLY_ANALYSIS_PLATFORM": platform,
-            "CC": f"{sys.executable} -m ziglang cc -target {target}", "CFLAGS": CFLAGS,
+            "CC": f"{sys.executable} -m ziglang cc -target {target}", "CFLAGS": MACOS_CFLAGS if platform.startswith("macos") else CFLAGS,
         }  # fmt: skip
         click.echo(platform, err=True)
         (found[platform],) = _build(sources, "wheel", output, variables)
