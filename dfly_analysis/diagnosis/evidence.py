@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_LINES = 6
-_MOST_BEFORE, _CHARS_BEFORE = 140, 80  # characters shown of a line before the text that decides
+_MOST_BEFORE, _CHARS_BEFORE = 125, 70  # characters shown of a line before the text that decides
 
 
 def evidence_of(dataset: Dataset, where: str, parameters: Sequence[Any] = ()) -> tuple[Evidence, ...]:
@@ -88,4 +88,7 @@ def message_of(line: str, finding: str = "") -> str:
     text = re.sub(r" (?:host_id|remote_host_id)=\".*", "", text)
     found = signature(finding)
     place = max((text.find(literal) for literal in found.literals), default=0) if found else 0
-    return f"… {text[place - _CHARS_BEFORE :].partition(' ')[2]}" if place > _MOST_BEFORE else text
+    if place <= _MOST_BEFORE:
+        return text
+    head = re.match(r"\S{10,40} +[A-Z]{4,5} … ", text)
+    return (head[0] if head else "… ") + text[place - _CHARS_BEFORE :].partition(" ")[2]
