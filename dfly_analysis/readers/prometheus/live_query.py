@@ -97,9 +97,10 @@ class Server:
         try:
             found = []
             for entry in data["result"]:
-                if points := entry.get("values") or ([entry["value"]] if "value" in entry else []):
-                    numbers = tuple((float(time), float(value)) for time, value in points)
-                    found.append(Answer(dict(entry["metric"]), numbers))
+                labels = dict(entry["metric"])
+                points = entry.get("values") or ([entry["value"]] if "value" in entry else [])
+                if points:
+                    found.append(Answer(labels, tuple((float(time), float(value)) for time, value in points)))
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise self._error("answers in another form than Prometheus does", "name the server itself") from problem
         return found
