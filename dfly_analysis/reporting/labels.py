@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from dfly_analysis.messages import Message
@@ -34,6 +33,8 @@ def readable_duration(proposed: str, unit: str) -> str:
 
 def moment(time: Any) -> str:
     """Return a time to the second, or a dash where it is missing."""
+    import pandas as pd  # here and below: the process that only starts a notebook needs none
+
     return NOTHING if time is None or pd.isna(time) else f"{pd.Timestamp(time):%Y-%m-%d %H:%M:%S}"
 
 
@@ -41,6 +42,8 @@ def text_of(value: Any) -> str:
     """Return a cell of a frame as text; a dash where it is missing."""
     if isinstance(value, str):
         return value
+    import pandas as pd
+
     return NOTHING if value is None or (not isinstance(value, list | tuple | dict) and pd.isna(value)) else str(value)
 
 
