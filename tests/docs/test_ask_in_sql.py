@@ -17,9 +17,9 @@ def dataset(article_sample):
     return dfly.load([article_sample])
 
 
-def test_the_page_asks_five_questions():
+def test_the_page_asks_six_questions():
     """None is lost by a change of the page's form."""
-    assert len(QUESTIONS) == 5
+    assert len(QUESTIONS) == 6
 
 
 @pytest.mark.parametrize(("query", "answer"), [one[1:] for one in QUESTIONS], ids=[one[0] for one in QUESTIONS])
