@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option, option, options
-from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
+from dfly_analysis.cli.options import command, exit_on_severity, fail_on_option, format_option_of, option, options
+from dfly_analysis.cli.output import Row, fields, junit, message, print_result, table, wrap
 from dfly_analysis.config.check import ConfigCheck
 from dfly_analysis.config.feasibility import Feasibility
 from dfly_analysis.options import Bandwidth, ReleaseOptions, Size
@@ -29,7 +29,7 @@ _MOST_PARTS = 8
     "--layers", type=click.IntRange(1, 1000), metavar="N", help="Layers downloaded at the same time.  [default: 1]"
 )
 @fail_on_option
-@format_option
+@format_option_of("junit")
 def check_config(values: str, fail_on: str | None, output_format: str, **given: Any) -> None:
     """Check a configuration for mistakes and feasibility.
 
@@ -54,7 +54,10 @@ def check_config(values: str, fail_on: str | None, output_format: str, **given: 
          "line": f"{one.evidence[0].path}:{one.evidence[0].line}" if one.evidence else None}
         for one in present
     ]  # fmt: skip
-    print_result(data, output_format, rows, lambda: _view(found, values))
+    if output_format == "junit":
+        click.echo(junit("check-config", found.findings))
+    else:
+        print_result(data, output_format, rows, lambda: _view(found, values))
     for note in found.notes:
         message(f"note: {note}")
     exit_on_severity(present, fail_on)

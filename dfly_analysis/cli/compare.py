@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import command, format_option, options
-from dfly_analysis.cli.output import Row, bullets, print_result, table, wrap
+from dfly_analysis.cli.options import command, format_option_of, options
+from dfly_analysis.cli.output import Row, bullets, junit, print_result, table, wrap
 from dfly_analysis.errors import NotEnoughDataError
+from dfly_analysis.findings import Finding, Verdict
 from dfly_analysis.options import ComparisonOptions
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("before")
 @click.argument("after")
 @options(ComparisonOptions, without=("lang",))
-@format_option
+@format_option_of("junit")
 def compare(before: str, after: str, output_format: str, **given: Any) -> None:
     """Compare two runs and say whether a change helped.
 
@@ -39,7 +40,24 @@ def compare(before: str, after: str, output_format: str, **given: Any) -> None:
     if not found.comparison.effects:
         hint = "give logs of clients, seed clients and scheduler for both"
         raise NotEnoughDataError("nothing can be counted in both runs", where=f"{before}, {after}", hint=hint)
-    print_result(found.to_dict(), output_format, _rows(found.effects), lambda: _view(found))
+    if output_format == "junit":
+        click.echo(junit("compare", _cases(found)))
+    else:
+        print_result(found.to_dict(), output_format, _rows(found.effects), lambda: _view(found))
+
+
+def _cases(found: ComparisonReport) -> list[Finding]:
+    """Return the verdict and each effect as test cases: what is worse is a failure, what cannot be told is skipped."""
+    compared = found.comparison
+    verdicts: dict[str, Verdict] = {"worse": "present", "cannot tell": "unknown"}
+    verdict = Finding(
+        "verdict", compared.verdict, verdicts.get(compared.verdict, "absent"), "high", reason=" ".join(compared.because)
+    )
+    rows = zip(compared.effects, _rows(found.effects), strict=False)
+    return [verdict, *(
+        Finding(one.id, str(row["Quantity"]), "present" if one.direction > 0 else "absent", "high", reason=f"{row['Before']} before, {row['After']} after")
+        for one, row in rows
+    )]  # fmt: skip
 
 
 def _view(found: ComparisonReport) -> Iterator[str]:

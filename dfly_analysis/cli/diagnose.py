@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from dfly_analysis.cli.options import (
     options,
     require_task,
 )
-from dfly_analysis.cli.output import Row, bullets, one_line, print_result, table, wrap
+from dfly_analysis.cli.output import Row, bullets, junit, one_line, print_result, table, wrap
 from dfly_analysis.options import ReadingOptions, SettingsOptions
 from dfly_analysis.units import format_share
 
@@ -44,7 +43,7 @@ def diagnose(paths: tuple[str, ...], fail_on: str | None, output_format: str, **
     found = find(dataset)
     rows = _rows(dataset, found)
     if output_format == "junit":
-        click.echo(_junit(found))
+        click.echo(junit("diagnose", found))
     else:
         data = diagnose_json(dataset, found) if output_format in ("json", "yaml") else {}
         print_result(data, output_format, rows, lambda: _view(dataset, found, rows))
@@ -60,28 +59,6 @@ def _rows(dataset: Dataset, found: Diagnosis) -> list[Row]:
         for one in found.present()
     ]
     return rows or [{"severity": "-", "finding": "none", "what": nothing}]
-
-
-def _junit(found: Diagnosis) -> str:
-    """Return the findings as JUnit XML, which pipelines show: one that is present is a failure, one that is not known is skipped."""
-    from xml.etree.ElementTree import Element, SubElement, indent, tostring
-
-    count = Counter(one.verdict for one in found)
-    suite = Element("testsuite", name="dfly-analysis diagnose", tests=str(count.total()), failures=str(count["present"]), skipped=str(count["unknown"]))  # fmt: skip
-    for one in found:
-        case = SubElement(suite, "testcase", classname="dfly-analysis.diagnose", name=_in_xml(f"{one.id}: {one.title}"))
-        if one.verdict == "present":
-            failure = SubElement(case, "failure", type=one.severity, message=_in_xml(one.reason))
-            failure.text = _in_xml("\n".join(f"{line.path}:{line.line}: {line.text}" for line in one.evidence))
-        elif one.verdict == "unknown":
-            SubElement(case, "skipped", message=_in_xml(one.reason))
-    indent(suite)
-    return tostring(suite, encoding="unicode", xml_declaration=True)
-
-
-def _in_xml(text: str) -> str:
-    """Return a text without the characters that XML cannot hold."""
-    return "".join(one if one in "\t\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
 def _count(dataset: Dataset, condition: str = "true") -> int:

@@ -7,14 +7,15 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from dfly_analysis.errors import SourceError
-from dfly_analysis.findings import collapse_whitespace
+from dfly_analysis.findings import Finding, collapse_whitespace
 from dfly_analysis.reporting.json import versioned
 
 if TYPE_CHECKING:
@@ -175,3 +176,27 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+
+def junit(command: str, found: Collection[Finding]) -> str:
+    """Return the findings of a command as JUnit XML, which pipelines show: one that is present is a failure, one that is not known is skipped."""
+    from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+    count = Counter(one.verdict for one in found)
+    suite = Element("testsuite", name=f"dfly-analysis {command}", tests=str(count.total()), failures=str(count["present"]), skipped=str(count["unknown"]))  # fmt: skip
+    for one in found:
+        case = SubElement(
+            suite, "testcase", classname=f"dfly-analysis.{command}", name=_in_xml(f"{one.id}: {one.title}")
+        )
+        if one.verdict == "present":
+            failure = SubElement(case, "failure", type=one.severity, message=_in_xml(one.reason))
+            failure.text = _in_xml("\n".join(f"{line.path}:{line.line}: {line.text}" for line in one.evidence))
+        elif one.verdict == "unknown":
+            SubElement(case, "skipped", message=_in_xml(one.reason))
+    indent(suite)
+    return tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _in_xml(text: str) -> str:
+    """Return a text without the characters that XML cannot hold."""
+    return "".join(one if one in "\t\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
 import yaml
@@ -49,6 +50,16 @@ def test_json_has_findings_and_feasibility(values):
     assert feasibility["factor"] == pytest.approx(10 / 26.8, rel=0.01)
     assert {"bounds", "demanded_bps", "job_demanded_bps", "governed_by", "reason"} <= set(feasibility)
     assert data["versions"]["seedClient"] == "v1.4.0"
+
+
+def test_junit_has_a_failure_for_each_mistake(values):
+    """Every rule is a test case; the message of a failure is what is wrong."""
+    suite = ET.fromstring(invoke(values, "--chart", "1.7.4", "--format", "junit").stdout)
+    data = json.loads(invoke(values, "--chart", "1.7.4", "--format", "json").stdout)
+    present = {one["id"]: one["reason"] for one in data["findings"] if one["verdict"] == "present"}
+    failures = {case.get("name").partition(":")[0]: case.find("failure").get("message") for case in suite if case.find("failure") is not None}  # fmt: skip
+    assert (suite.get("name"), failures) == ("dfly-analysis check-config", present)
+    assert len(suite) == len(data["findings"])
 
 
 def test_formats_agree(values):

@@ -6,11 +6,18 @@ import csv
 import io
 import json
 import re
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
 from cli.cases import invoke
+from dfly_analysis import api
 from dfly_analysis.cli.output import Progress, fields, message, one_line, table, wrap
+from dfly_analysis.comparison import Comparison
+from dfly_analysis.comparison.proportions import Effect
+from dfly_analysis.estimates import Interval
+from dfly_analysis.reporting.comparison_report import ComparisonReport
 from dfly_analysis.reporting.csv_text import csv_text
 
 
@@ -115,3 +122,16 @@ def test_no_cell_of_csv_is_a_formula(text):
     """A spreadsheet takes it for text; numbers and a lone dash stay."""
     assert next(csv.DictReader(io.StringIO(csv_text([{"a": text}]))))["a"] == f"'{text}"
     assert csv_text([{"a": -1, "b": "-"}]) == "a,b\n-1,-\n"
+
+
+def test_junit_of_a_comparison_fails_where_it_got_worse(monkeypatch):
+    """The verdict and each effect are test cases; an effect whose interval lies above zero is a failure."""
+    none, more = Interval(0.0, -0.1, 0.1), Interval(0.2, 0.05, 0.35)
+    worse = Effect("tasks_failed", before=none, after=more, n_before=40, n_after=40, bad_before=1, bad_after=9, difference=more, strict=more, clusters_before=40, clusters_after=40)  # fmt: skip
+    same = replace(worse, id="pieces_failed", difference=none, strict=none)
+    compared = Comparison("worse", ("9 of 40 tasks failed.",), (worse, same), None, (), (), ())
+    monkeypatch.setattr(api, "compare", lambda *_, **__: ComparisonReport(compared))
+    suite = ET.fromstring(invoke("compare", "a", "b", "--format", "junit").stdout)
+    assert [(case.get("name").partition(":")[0], case.find("failure") is not None) for case in suite] == [
+        ("verdict", True), ("tasks_failed", True), ("pieces_failed", False),
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 
@@ -9,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from report_cases import failing_report, healthy_report
+
+from tests.evaluation.reading_tasks import TASKS, read_page, wrong_answers
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -98,6 +101,14 @@ def test_the_page_is_a_few_screens(browser, pages, name, most):
     height_px = page.evaluate("document.documentElement.scrollHeight")
     page.close()
     assert height_px <= most * SCREEN_PX
+
+
+def test_five_answers_stand_within_two_screens(browser, pages):
+    """Cause, value to set, line that proves it, worst host and file to apply are there without a click, and right."""
+    page = pages / "failing" / "report.html"
+    reading, report = read_page(browser, page), json.loads(page.with_name("report.json").read_text("utf-8"))
+    assert wrong_answers(reading, report, {"primary_cause": "timeout_too_short"}) == []
+    assert (set(reading.answers), reading.late(), reading.problems) == (set(TASKS), [], ())
 
 
 def test_the_contents_follow_what_is_read(browser, pages):

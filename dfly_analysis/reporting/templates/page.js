@@ -7,7 +7,7 @@ const observer = new IntersectionObserver((entries) => {
   for (const entry of entries) visible[entry.isIntersecting ? "add" : "delete"](entry.target.id);
   const first = [...links.keys()].find((id) => visible.has(id));
   for (const [id, link] of links) link.ariaCurrent = id === first ? "true" : null;
-}, { rootMargin: "-60px 0px -50% 0px" });
+}, { rootMargin: "-95px 0px -50% 0px" });
 for (const id of links.keys()) observer.observe(document.getElementById(id));
 for (const block of document.querySelectorAll(".copy")) {
   const button = document.createElement("button");
