@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from tools.learn.compare import Comparison, compare, compare_chart, coverage
 from tools.learn.components import COMPONENTS, read_component
 from tools.learn.sources import NoSourcesError, Sources
 
+_QUOTED = re.compile(r""" (?:'.*'|".*") \(""")
 _KINDS = ("event", "signature", "error", "statement", "none")
 
 
@@ -87,8 +89,12 @@ def _page(rows: Sequence[Audit]) -> Iterator[str]:
     for row in rows:
         if row.differences:
             yield f"\n## Differences: {LINE_TITLES[row.line]}\n"
-            for text, where in row.differences.items():
-                yield f"- {text}: {where[0]} to {where[-1]} ({len(where)})".replace("{}", "…")
+            # The texts of log statements are the project's own: their places are enough to find them.
+            lines = (
+                f"- {_QUOTED.sub(' (', text)}: {where[0]} to {where[-1]} ({len(where)})"
+                for text, where in row.differences.items()
+            )
+            yield from (line.replace("{}", "…") for line in dict.fromkeys(lines))
     yield "\n## Log statements at warning and above\n"
     yield (
         "A text counts once, however many places write it. *Event* and *signature*: what a diagnosis uses. *Error*: nothing but the text "
