@@ -46,6 +46,17 @@ def done(tmp_path_factory):
     return page, seen
 
 
+def test_the_same_notebook_gives_the_same_file(tmp_path):
+    """No time of the run and nothing drawn at random stands in it."""
+    notebook = write(tmp_path, "count + 1")
+    written = []
+    with CellProcess() as process:
+        for _ in range(2):
+            run_notebook(notebook, {"count": 3}, tmp_path / "out", process=process)
+            written.append((tmp_path / "out" / "executed.ipynb").read_bytes())
+    assert written[0] == written[1]
+
+
 def test_parameters_are_read_with_meaning_and_unit(tmp_path):
     """The cell's lines become parameters in order."""
     found = read_parameters(write(tmp_path))

@@ -36,6 +36,18 @@ class CellProcessEngine(Engine):  # type: ignore[misc] # papermill has no types
     """Runs the cells in order, up to the first that fails; papermill raises the error that it finds in the outputs."""
 
     @classmethod
+    def execute_notebook(cls, *arguments: Any, **named: Any) -> Any:
+        """Leave out when the cells ran, so that the same input gives the same file."""
+        notebook = super().execute_notebook(*arguments, **named)
+        for metadata in (notebook.metadata, *(cell.metadata for cell in notebook.cells)):
+            for name in ("start_time", "end_time", "duration"):
+                metadata.get("papermill", {}).pop(name, None)
+        for cell in notebook.cells:
+            if "injected-parameters" in cell.metadata.get("tags", ()):
+                cell.id = "injected-parameters"  # it is drawn at random
+        return notebook
+
+    @classmethod
     def execute_managed_notebook(  # noqa: D102
         cls,
         nb_man: Any,
