@@ -64,7 +64,7 @@ def main(tag: str | None, url: str, pythons: Sequence[str], output: Path) -> Non
     shutil.unpack_archive(sdist, WORK)
     wheels = _wheels(WORK / f"dfly_analysis-{version}", output)
     locks = sources / "lock"
-    environment = read_environment(WORK / "env", locks / "runtime.txt", wheels["any"])
+    environment = read_environment(WORK / "env", locks, wheels["any"])
     programs = [
         write_single_file(python, locks / "core.txt", wheels[f"manylinux_2_28_{_machine()}"], WORK, output)
         for python in pythons

@@ -44,13 +44,13 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def read_environment(folder: Path, lock: Path, wheel: Path) -> Environment:
-    """Install a lock and our wheel into a new environment, and list what is there."""
+def read_environment(folder: Path, locks: Path, wheel: Path) -> Environment:
+    """Install the lock `runtime.txt` and our wheel into a new environment, and list what is there."""
     python = folder / "bin" / "python"
     pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     commands = (
         [sys.executable, "-m", "venv", str(folder)],
-        [*pip, "--no-compile", "--require-hashes", "-r", str(lock)],
+        [*pip, "--no-compile", "--require-hashes", "-r", str(locks / "runtime.txt")],
         [*pip, "--no-compile", "--no-deps", str(wheel)],
     )
     for command in commands:
@@ -62,7 +62,13 @@ def read_environment(folder: Path, lock: Path, wheel: Path) -> Environment:
         lines = message_from_bytes(content.read(name)).get_all("Requires-Dist") or []
     needed = [Requirement(line) for line in lines]
     direct = frozenset(str(canonicalize_name(one.name)) for one in needed if _holds(one, ""))
-    return Environment(document, direct, _closure(document, needed, ""), _closure(document, needed, "report"))
+    return Environment(document, direct, _pinned(locks / "core.txt"), _closure(document, needed, "report"))
+
+
+def _pinned(lock: Path) -> frozenset[str]:
+    """Return the names in a lock: what is installed leads to more, for a library's own extras count as well."""
+    lines = lock.read_text("utf-8").splitlines()
+    return frozenset(str(canonicalize_name(line.partition("==")[0])) for line in lines if "==" in line)
 
 
 def _closure(document: dict[str, Any], needed: Sequence[Requirement], extra: str) -> frozenset[str]:
