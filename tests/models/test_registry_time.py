@@ -141,7 +141,7 @@ def test_fit_all_has_both_models(slow_host, of_hosts):
 
 def test_the_caption_of_the_durations_says_it(of_hosts, monkeypatch):
     """Below the picture of durations stands what the registry itself takes, and who was slow; the picture is not drawn here."""
-    monkeypatch.setattr(plots, "draw_durations", lambda *_: Figure("image/svg+xml", b"", "", "Green: the fit."))
+    monkeypatch.setattr(plots, "draw_durations", lambda *_: Figure(b"", "", "Green: the fit."))
     monkeypatch.setattr(Report, "prediction", None)
     fits = {"piece_from_source": of_hosts.clients, NAME: of_hosts}
     drawn = Report(None, Diagnosis([]), fits, Advice()).draw("durations")
