@@ -34,6 +34,25 @@ TASKS = {
 FAILED_HOSTS = """[...document.querySelectorAll("details.section")].filter(one => one.querySelector("h3").textContent === "Failed tasks")
     .flatMap(one => [...one.querySelectorAll("[data-host]")].map(row => row.dataset.host))"""
 
+CONTRAST = """() => {
+  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, place) => sum + v * [.2126, .7152, .0722][place], 0);
+  const behind = element => { for (let at = element; at; at = at.parentElement) {
+    const colour = parse(getComputedStyle(at).backgroundColor);
+    if (colour.length === 3 || colour[3] > 0) return colour; }
+    return [255, 255, 255]; };
+  const found = [];
+  for (const element of document.querySelectorAll('body *')) {
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !element.getClientRects().length) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) found.push(element.outerHTML.slice(0, 100));
+  }
+  return found;
+}"""
+"""Lists the elements whose text has a contrast of less than 4.5 to 1 with its background."""
+
 
 @dataclass(frozen=True)
 class Reading:

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 from report_cases import failing_report, healthy_report
 
-from tests.evaluation.reading_tasks import TASKS, read_page, wrong_answers
+from tests.evaluation.reading_tasks import CONTRAST, TASKS, read_page, wrong_answers
 
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -258,22 +258,3 @@ def test_paper_shows_what_is_folded(browser, pages, tmp_path):
     assert page.evaluate("document.querySelector('.lines pre').getBoundingClientRect().height") > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= A4_PX
     page.close()
-
-
-CONTRAST = """() => {
-  const parse = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-    .reduce((sum, v, place) => sum + v * [.2126, .7152, .0722][place], 0);
-  const behind = element => { for (let at = element; at; at = at.parentElement) {
-    const colour = parse(getComputedStyle(at).backgroundColor);
-    if (colour.length === 3 || colour[3] > 0) return colour; }
-    return [255, 255, 255]; };
-  const found = [];
-  for (const element of document.querySelectorAll('body *')) {
-    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !element.getClientRects().length) continue;
-    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) found.push(element.outerHTML.slice(0, 100));
-  }
-  return found;
-}"""
