@@ -69,7 +69,7 @@ class _Commands(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Show the help if no command is given."""
-        if not args:
+        if not args and not ctx.resilient_parsing:  # a shell asks for completions
             click.echo(ctx.get_help(), err=True)
             ctx.exit(2)
         return super().parse_args(ctx, args)

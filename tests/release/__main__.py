@@ -48,7 +48,7 @@ REPORT = {
     "rerun": ("page/report.html", "-o", "again"),
     "batch": ("matrix.yaml", "-o", "pages"),
 }
-REFUSED = {**REPORT, "lab": ("notebooks",)}
+REFUSED = {"report": REPORT["report"], "batch": REPORT["batch"], "lab": ("notebooks",)}
 """What the package without extras refuses; `lab` would become a server."""
 MANIFEST = {
     "schemaVersion": 2,
@@ -97,7 +97,7 @@ def _wheel(wheel: Path, python: str, constraint: Path | None, folder: Path) -> l
     failures += [
         f"{name} is in no case"
         for name in re.findall(r"^  ([a-z-]+)  ", listed, re.MULTILINE)
-        if name not in {**CORE, **REFUSED}
+        if name not in {**CORE, **REPORT, **REFUSED}
     ]
     failures += _shell(environment, folder)
     return failures

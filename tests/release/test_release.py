@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.shell_completion import BashComplete
 
 from dfly_analysis.cli.main import SUMMARIES, main
-from tests.release.__main__ import CORE, REFUSED
+from tests.release.__main__ import CORE, REFUSED, REPORT
 from tools.release.notes import notes
 from tools.release.shell_files import man_page, write_shell_files
 from tools.release.single_file import _for_python
@@ -22,7 +23,7 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 def test_every_command_runs_from_the_artifacts():
     """No command is left out of what a release is tried with."""
-    assert set(SUMMARIES) == {*CORE, *REFUSED}
+    assert set(SUMMARIES) == {*CORE, *REPORT, *REFUSED}
 
 
 def test_the_man_page_has_every_option_of_every_command():
@@ -43,6 +44,9 @@ def test_shells_find_completions_that_call_the_command(tmp_path):
     texts = [Path(path).read_text("utf-8") for path, place in written.items() if "man1" not in place]
     assert len(texts) == 3
     assert all("_DFLY_ANALYSIS_COMPLETE=" in text for text in texts)
+    asked = BashComplete(main, {}, "dfly-analysis", "_DFLY_ANALYSIS_COMPLETE")
+    assert [one.value for one in asked.get_completions([], "diag")] == ["diagnose"]
+    assert "--client" in [one.value for one in asked.get_completions(["diagnose"], "--")]
 
 
 def test_release_notes_are_the_section_of_the_version():
