@@ -1,4 +1,4 @@
-"""Arrow arrays of few values, and numpy's of Arrow's, without pandas: pyarrow imports it for them, a good part of a short run."""
+"""Arrow arrays of few values or of numpy's, and numpy's of Arrow's, without pandas: pyarrow imports it for them, a good part of a short run."""
 
 from collections.abc import Sequence
 from itertools import accumulate
@@ -20,14 +20,17 @@ def arrow_array(
     n = len(values)
     if not n:
         return pa.nulls(0, kind)
-    if n > _FEW or kind not in {*_NUMPY, pa.string(), pa.bool_()}:
+    is_numpy = isinstance(values, np.ndarray) and values.dtype.kind in "bif"
+    if (n > _FEW and not is_numpy) or kind not in {*_NUMPY, pa.string(), pa.bool_()}:
         return pa.array(values.copy() if isinstance(values, np.ndarray) else values, kind, mask=missing)
     if missing is None:
-        missing = np.array([value is None for value in values], np.bool_)
+        missing = np.zeros(n, np.bool_) if is_numpy else np.array([value is None for value in values], np.bool_)
     buffers: list[Any] = [np.packbits(~missing, bitorder="little")] if missing.any() else [None]
     if kind == pa.string():
         texts = [b"" if value is None else value.encode() for value in values]
         buffers += [np.array([*accumulate(map(len, texts), initial=0)], np.int32), b"".join(texts)]
+    elif kind == pa.bool_() and is_numpy:
+        buffers.append(np.packbits(np.asarray(values, np.bool_), bitorder="little"))
     elif kind == pa.bool_():
         buffers.append(np.packbits(np.array([bool(value) for value in values], np.bool_), bitorder="little"))
     elif isinstance(values, np.ndarray):

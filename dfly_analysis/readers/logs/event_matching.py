@@ -90,7 +90,7 @@ def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.String
                 mask = np.zeros(len(codes), np.bool_)
                 mask[rows] = [text is not None for text in given]
                 put = arrow_array([text for text in given if text is not None], pa.string())
-                unique[name] = pc.replace_with_mask(columns.unique[name], mask, put)
+                unique[name] = pc.replace_with_mask(columns.unique[name], arrow_array(mask, pa.bool_()), put)
             elif name in TEXT_FIELDS:
                 texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)
     return texts | {"event_id": Coded(codes, values)}, unique, rare[codes]
