@@ -156,7 +156,7 @@ def _bounds(engine: Engine, result: FileResult, paths: Mapping[_Clock, Sequence[
         moment = pa.timestamp("ns", "UTC")
         schema = pa.schema([("job_id", _TEXT), ("created", moment), ("ended", moment)])
         times = [job if job["state"] == "SUCCESS" else {**job, "ended": None} for job in result.jobs]
-        engine.add_rows("job_times", times, schema)
+        engine.add_arrow("job_times", pa.Table.from_pylist(times, schema))
         rows = engine.rows(sql("dataset", "job_clock_pairs"))
         of_jobs = [_Bounds(clocks[clock], JOBS, *_interval(high, low), pairs) for clock, low, high, pairs in rows]
         # others waited in the queue after the Manager had given them up
