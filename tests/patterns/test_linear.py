@@ -14,7 +14,7 @@ from tests.patterns.collected import all_patterns, package_patterns, run_time_pa
 from tests.patterns.pumps import GROWTH, RECURSION, worst_growth
 
 PARTS = 8
-TRIES = 12
+TRIES = 8
 """For each pattern; `python -m tests.patterns 1000` tries more."""
 NOT_LINEAR = {
     "exponential": r"(?:\s*\w+=\w*)*$", "overlap": r"\w+\d+=", "every start": r"\w+=", "tail": r"\s+$", "lazy": r"a.*?b.*?c$", "look": r"a(?=.*b)",
