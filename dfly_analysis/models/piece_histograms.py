@@ -91,9 +91,9 @@ def _timeout_s(dataset: Dataset, role: str, host: str) -> float:
 
 
 def _shares_timed_out(dataset: Dataset, counts: pd.DataFrame) -> tuple[float, float, float]:
-    """Return the share of unfinished attempts that timed out, at least and at most.
+    """Return the share of unfinished attempts that timed out: an estimate, the least and the most.
 
-    It is that of the logs, else the geometric middle of what is possible: a piece that times out cancels at most the others in
+    The estimate is the share in the logs, else the geometric mean of the other two: a piece that times out cancels at most the others in
     flight, once in each pass, and each lost pass is reported to the scheduler.
     """
     logged, begun = counts["unfinished"].sum(), counts["begun"].sum()
@@ -116,9 +116,8 @@ def _unfinished(
     timed_out = begun * np.array(shares) * (not timeout_s > upper[-1])
     limit_s = timeout_s if timeout_s > 0 else float(lower[-1])
     end = np.minimum(np.where(np.isfinite(upper), upper, lower), max(limit_s, float(lower[-1])))
-    in_flight = (end - lower) * (
-        np.cumsum(n[::-1])[::-1] - 0.5 * n
-    )  # at each age, of pieces that run one after another
+    # At each age, of pieces that run one after another.
+    in_flight = (end - lower) * (np.cumsum(n[::-1])[::-1] - 0.5 * n)
     cancelled = np.tile(0.5 * in_flight / max(in_flight.sum(), 1e-9), 2)
     weight, fewest, most = ([*cancelled * (begun - cut), cut] for cut in timed_out)
     # At the bounds of buckets: between them, where finished pieces have no times, any would bend a flexible distribution.

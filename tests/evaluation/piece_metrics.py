@@ -6,9 +6,7 @@ have no durations of pieces are left out.
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from dfly_analysis.models.piece_histograms import PIECE_DURATION_METRIC, histogr
 from dfly_analysis.models.weighted_attempts import PIECES_SQL, load_attempts
 from dfly_analysis.schema import PIECES, RUNS
 from tests.evaluation.real_law import PAGE as REAL_LAW
-from tests.evaluation.real_law import SHARES, origin_times
+from tests.evaluation.real_law import SHARES, evaluate_runs, origin_times
 
 PAGE = REAL_LAW.with_name("piece-metrics.md")
 HEAD = """# Evaluation of piece durations from metrics
@@ -62,20 +60,10 @@ def rows(folder: Path, name: str) -> Iterator[str]:
             yield f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Fit, compare, print, and perhaps write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    names = sorted(path.name.removesuffix(".served.csv.gz") for path in asked.folder.glob("*-v*.served.csv.gz"))
-    if not names:
-        sys.exit(f"no NAME.served.csv.gz in {asked.folder}")
-    text = "\n".join([HEAD, *(row for name in names for row in rows(asked.folder, name)), ""])
-    print(text)
-    if asked.write:
-        PAGE.write_text(text, "utf-8")
+def page(folder: Path, names: list[str]) -> str:
+    """Return the page: a table of all runs."""
+    return "\n".join([HEAD, *(row for name in names for row in rows(folder, name)), ""])
 
 
 if __name__ == "__main__":
-    main()
+    evaluate_runs(__doc__, PAGE, page)

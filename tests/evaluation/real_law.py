@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,20 +183,20 @@ def _row(run: Run, place: int) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Fit, compare, print, and perhaps write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def evaluate_runs(description: str, written: Path, render: Callable[[Path, list[str]], str]) -> None:
+    """Print what is rendered of the runs in the folder that the command line names, and write it with ``--write``."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     names = sorted(path.name.removesuffix(_REQUESTS) for path in asked.folder.glob(f"*{_REQUESTS}"))
     if not names:
         sys.exit(f"no NAME{_REQUESTS} in {asked.folder}")
-    text = page([judge(asked.folder, name) for name in names])
+    text = render(asked.folder, names)
     print(text)
     if asked.write:
-        PAGE.write_text(text, "utf-8")
+        written.write_text(text, "utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    evaluate_runs(__doc__, PAGE, lambda folder, names: page([judge(folder, name) for name in names]))
