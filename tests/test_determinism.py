@@ -39,6 +39,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     files = sorted(str(path) for path in run.rglob("*") if path.is_file())
     one = _written(tmp_path / "a", files, PYTHONHASHSEED="1", LC_ALL="C", ONE_CORE="1")
     other = _written(tmp_path / "b", files[::-1], PYTHONHASHSEED="77", LC_ALL="tr_TR.UTF-8")
-    assert {"diagnose.json", "recommend.json"} <= set(one)
+    assert {"diagnose.json", "recommend.json", "tables/pieces.parquet"} <= set(one)
+    assert b'"primary_cause"' in one["diagnose.json"]
+    assert b'"recommendations"' in one["recommend.json"]
     assert sorted(one) == sorted(other)
     assert [name for name in one if one[name] != other[name]] == []
