@@ -23,6 +23,11 @@ PIECE_CAUSES = ("timeout_too_short", "network_instability", "storage_io", "origi
 """Causes by which pieces fail, so that the durations and endings of pieces show how often."""
 FALSE_SUCCESS = "(coalesce(state, '') = 'SUCCESS' AND (coalesce(failed, 0) > 0 OR coalesce(succeeded < layers, false)))"
 """Condition on `jobs`: the job reports success while blobs are missing."""
+REFUSED_FOR_LOAD = (
+    r"component = 'client' AND level IN ('WARN', 'ERROR') "
+    r"AND regexp_matches(message, '\b(?:429|401)\b|Too Many Requests|toomanyrequests|Unauthorized')"
+)
+"""Condition on `events`: the registry refused a request, as it does under load."""
 MIN_LAYER_BYTES = 64 * 1024  # a smaller blob is an image's configuration, or takes no time
 _TABLES = {table.name: table for table in ALL}
 

@@ -2,6 +2,7 @@
 
 import math
 
+from dfly_analysis.dataset.dataset import REFUSED_FOR_LOAD
 from dfly_analysis.models import CapacityFit
 from dfly_analysis.recommendation.context import CLIENT_ROLES, PIECE, ReducedConcurrency
 from dfly_analysis.recommendation.context import RecommendationContext as Context
@@ -51,7 +52,7 @@ def _below_refusals(context: Context, role: str) -> ReducedConcurrency | None:
     seen = slots_seen(context, role)
     if seen < 2:
         return None
-    peak, refused = context.one(sql("recommendation", "refused_load"), [])
+    peak, refused = context.one(sql("recommendation", "refused_load", REFUSED=REFUSED_FOR_LOAD), [])
     known = refused is not None and 1 < refused < peak
     slots = max(1, int(seen * (refused - 1) / peak)) if known else seen // 2
     return ReducedConcurrency(

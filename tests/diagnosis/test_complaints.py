@@ -4,6 +4,7 @@ import pytest
 from diagnosis_cases import dataset_of, event, finding, job
 
 import dfly_analysis as dfly
+from dfly_analysis.dataset.dataset import REFUSED_FOR_LOAD
 from dfly_analysis.sql_scripts import sql
 from tests.diagnosis.test_checks import at, task
 from tests.reconstruction.test_task_time import piece, step
@@ -396,6 +397,6 @@ def test_the_load_at_which_refusals_begin_is_measured():
     pieces = [piece(number, number, number + 60) for number in range(10)]
     events = [event(at_s, "backend error: 429 Too Many Requests") for at_s in (5.5, 8.5)]
     dataset = dataset_of(tasks=[task("p", lasts=70, n_pieces=10)], pieces=pieces, events=events)
-    peak, refused = dataset.rows(sql("recommendation", "refused_load"))[0]
+    peak, refused = dataset.rows(sql("recommendation", "refused_load", REFUSED=REFUSED_FOR_LOAD))[0]
     assert peak == 10
     assert 6 <= refused < 7

@@ -4,6 +4,7 @@ from collections import Counter
 
 from dfly_analysis.catalog.error_signatures import cause_of
 from dfly_analysis.dataset import Dataset
+from dfly_analysis.dataset.dataset import REFUSED_FOR_LOAD
 from dfly_analysis.diagnosis.check import add_relation, load_check
 from dfly_analysis.diagnosis.evidence import evidence_of, failed_tasks, format_hosts
 from dfly_analysis.diagnosis.preheat_jobs import BLOB
@@ -46,7 +47,9 @@ def check(dataset: Dataset) -> Finding:
             "{n:,} of {pulls:,} pulls went back to the source for a blob that another peer had", n=n, pulls=pulls
         )
     size, rate = format_size(source_bytes), format_rate(source_bytes * 1e9 / max(last - first, 1))
-    ((refused, fewest, most),) = dataset.rows(sql("diagnosis", "storm_refusals"), (first, last))
+    ((refused, fewest, most),) = dataset.rows(
+        sql("diagnosis", "storm_refusals", REFUSED=REFUSED_FOR_LOAD), (first, last)
+    )
     facts = [
         message(
             "{n:,} of {pulls:,} pulls ({share}) went back to the source for blobs that other peers had, on {nodes}",

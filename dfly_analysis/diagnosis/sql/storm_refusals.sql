@@ -1,8 +1,7 @@
 -- How often the registry refused requests for load between two times, and with how many requests in flight.
 WITH refusals AS (
         SELECT DISTINCT host, epoch_ns(time) AS ns FROM events
-        WHERE component = 'client' AND level IN ('WARN', 'ERROR') AND epoch_ns(time) BETWEEN ? AND ?
-            AND regexp_matches(message, '\b(?:429|401)\b|Too Many Requests|toomanyrequests|Unauthorized')
+        WHERE $REFUSED AND epoch_ns(time) BETWEEN ? AND ?
     ),
     loads AS (
         SELECT refusals.ns, count(pieces.started) AS requests FROM refusals

@@ -6,6 +6,6 @@ WITH changes AS (
     SELECT ns, (sum(change) OVER (ORDER BY ns, change ROWS UNBOUNDED PRECEDING))::BIGINT AS load FROM changes
 ), refusals AS (
     SELECT DISTINCT host, epoch_ns(time) - 1 AS ns FROM events
-    WHERE component = 'client' AND level IN ('WARN', 'ERROR') AND regexp_matches(message, '\b(?:429|401)\b|Too Many Requests|toomanyrequests|Unauthorized')
+    WHERE $REFUSED
 )
 SELECT (SELECT coalesce(max(load), 0) FROM loads), quantile_cont(load, 0.1) FROM refusals ASOF JOIN loads ON loads.ns <= refusals.ns WHERE load > 0
