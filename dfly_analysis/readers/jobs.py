@@ -183,9 +183,9 @@ def _requests(events: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def job_of_url(jobs: pd.DataFrame, events: pd.DataFrame) -> dict[str, str]:
     """Return which job asked for a blob, by the blob's URL; the last one where several did."""
-    owner = {url: group for group, urls in requested_urls(events).items() for url in urls}
-    known = set(jobs["job_id"].dropna())
-    owner.update({url: group for group, urls in requested_urls(events).items() for url in urls if group in known})
+    requested, known = requested_urls(events), set(jobs["job_id"].dropna())
+    known_last = sorted(requested, key=known.__contains__)
+    owner = {url: group for group in known_last for url in requested[group]}
     row: Any
     for row in jobs.itertuples(index=False):
         for url in (*getattr(row, "urls_asked", ()), *getattr(row, "urls_succeeded", ())):

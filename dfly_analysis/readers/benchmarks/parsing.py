@@ -18,7 +18,6 @@ class ParseErrors:
         self.address, self.on_problem, self.count = address, on_problem, 0
 
     def __call__(self, line: int, message: str, hint: str) -> None:
-        """Take note of one line."""
         self.count += 1
         if self.on_problem and self.count <= MAX_REPORTS:
             where = f"{self.address}:{line}" if line else self.address

@@ -171,7 +171,6 @@ class _Window:
         return target, (labels.get("__name__", ""), tuple(own))
 
     def values(self, at_s: float) -> dict[Target, dict[Series, float]]:
-        """Return the values of all wanted series at a moment."""
         found: dict[Target, dict[Series, float]] = {}
         for entry in self.server.query(self.selector(f"{wanted_pattern()}|{_STARTED}"), at_s):
             target, series = self.split(entry.labels)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dfly_analysis.errors import DflyError
 from dfly_analysis.readers.benchmarks.parsing import Reject, parse_timestamp
+from dfly_analysis.readers.jobs import bare_url
 from dfly_analysis.redaction import redact
 from dfly_analysis.units import parse_duration, parse_size
 
@@ -190,8 +191,7 @@ def _request(request: Mapping[str, Any]) -> dict[str, Any]:
     if time.isdigit():
         time = datetime.fromtimestamp(int(time) / _NANOSECONDS, UTC).isoformat()
     failure = next((name for name, pattern in _FAILURES if pattern.search(error)), "origin" if code >= 400 else "unknown")  # fmt: skip
-    # JSON may name half a character by its number, which no table takes.
-    url = redact(str(request.get("url") or "")).split("?", 1)[0].encode("utf-8", "replace").decode("utf-8")
+    url = bare_url(str(request.get("url") or ""))
     return {
         "tool": "vegeta", "kind": "sample", "label": url or None, "n": 1, "size_bytes": int(request["bytes_in"]), "duration_s": latency_ns / _NANOSECONDS,
         "outcome": "ok" if 200 <= code < 400 and not error else failure, "started": parse_timestamp(time),

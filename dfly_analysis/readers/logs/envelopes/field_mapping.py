@@ -86,8 +86,7 @@ class RowReader:
         if key is None:
             if len(self._keys) >= _KEYS_CAP:
                 self._keys.clear()
-            parts = key_of(row, self._fields)
-            self._keys[identity] = key = tuple([part.encode("utf-8", "replace").decode() for part in parts])
+            self._keys[identity] = key = key_of(row, self._fields)
         return key
 
     def _make_plan(self, names: tuple[str, ...]) -> _Plan:

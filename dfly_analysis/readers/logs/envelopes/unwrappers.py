@@ -44,7 +44,6 @@ class Unwrapper:
         self._last: Key = ("",)
 
     def unwrap(self, block: LineBlock, into: LineBuffer) -> None:
-        """Unwrap a block of whole lines."""
         raise NotImplementedError
 
     def finish(self, into: LineBuffer) -> None:
@@ -218,10 +217,6 @@ class DocumentUnwrapper(Unwrapper):
         for _, key, line, number in found:
             into.put(key, line if line.endswith(b"\n") else line + b"\n", number)
 
-    def times(self, data: bytes) -> list[str]:  # noqa: ARG002 - `finish` sorts
-        """Return none: the lines are put in order at the end."""
-        return []
-
     def _lines(self, text: str) -> Iterator[tuple[str, Key, bytes, int]]:
         fields = self.envelope
         reader = RowReader(fields)
@@ -326,7 +321,6 @@ class CsvUnwrapper(Unwrapper):
                 self._end_row(into)
 
     def finish(self, into: LineBuffer) -> None:
-        """Unwrap a row whose last quote does not close."""
         if self._held:
             self._end_row(into)
 
