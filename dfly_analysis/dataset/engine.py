@@ -182,8 +182,8 @@ def frame_schema(table: Table, frame: pd.DataFrame) -> pa.Schema:
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if not pa.types.is_timestamp(kind):
         return arrow_array(values, kind)
-    times = np.array(values, "M8[ns]")  # Arrow does not take moments one by one
-    return arrow_array(times.view(np.int64), pa.int64(), np.isnat(times)).view(pa.timestamp("ns")).cast(kind)
+    times = np.array(values, f"M8[{kind.unit}]")  # Arrow does not take moments one by one
+    return arrow_array(times.view(np.int64), pa.int64(), np.isnat(times)).view(kind)
 
 
 def _close(connections: list[duckdb.DuckDBPyConnection]) -> None:

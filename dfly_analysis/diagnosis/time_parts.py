@@ -41,6 +41,8 @@ def part_of_time(
     dataset: Dataset, parts: tuple[str, ...], where: str = "true", role: str | None = None
 ) -> PartOfTime | None:
     """Return the proportion of some parts in the time of the tasks that satisfy a condition, as a ratio of sums over tasks; None if there is no such task."""
+    if not dataset.rows("SELECT 1 FROM tasks LIMIT 1"):
+        return None
     ensure_task_time(dataset)
     query = sql("diagnosis", "share_of_parts", PARTS=parts, WHERE=where)
     ((seconds, total, tasks, variance),) = dataset.rows(query)

@@ -13,13 +13,15 @@ from functools import cache
 from os.path import commonprefix
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
+from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.catalog import error_signatures
 from dfly_analysis.catalog.error_signatures import Signature
 from dfly_analysis.catalog.log_fields import LEVELS, ZAP_LEVELS
 from dfly_analysis.readers.logs.event_matching import take_event
-from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema
+from dfly_analysis.readers.logs.event_schema import TEXT_CAP, arrow_schema, coded
 from dfly_analysis.readers.logs.log_identity import split_host
 from dfly_analysis.readers.logs.parse_block import as_times
 from dfly_analysis.readers.logs.python_parser import Record, event_row, split_tail
@@ -470,8 +472,21 @@ def fragment_table(fragments: Sequence[Fragment], address: str, tz: str) -> pa.T
             **row, "time": None, "text": fragment.text[:TEXT_CAP], "component": fragment.component,
             "host": host, "role": (role or "client") if fragment.component == "client" else fragment.component, "log_path": address,
         })  # fmt: skip
-    times, table = [fragment.record.time for fragment in fragments], pa.Table.from_pylist(rows, schema=arrow_schema())
-    return table.set_column(table.schema.get_field_index("time"), "time", as_times(times, tz))
+    times, schema = as_times([fragment.record.time for fragment in fragments], tz), arrow_schema()
+    return pa.table(
+        [
+            times if name == "time" else _column([row.get(name) for row in rows], schema.field(name).type)
+            for name in schema.names
+        ],
+        schema,
+    )
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if not pa.types.is_dictionary(kind):
+        return arrow_array(values, kind)
+    texts = {text: code for code, text in enumerate(dict.fromkeys(text for text in values if text is not None))}
+    return coded(np.array([texts.get(value, -1) for value in values], np.int32), arrow_array(list(texts), pa.string()))
 
 
 def missing_fragments(fragments: Sequence[Fragment], tables: Sequence[pa.Table]) -> tuple[list[Fragment], set[int]]:
@@ -496,4 +511,4 @@ def missing_fragments(fragments: Sequence[Fragment], tables: Sequence[pa.Table])
 
 def without_lines(table: pa.Table, lines: set[int]) -> pa.Table:
     """Return the records of a table that do not begin in some lines."""
-    return table.filter(pa.array([line not in lines for line in table["log_line"].to_pylist()]))
+    return table.filter(arrow_array([line not in lines for line in table["log_line"].to_pylist()], pa.bool_()))

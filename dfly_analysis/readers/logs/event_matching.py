@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dfly_analysis.arrow_values import arrow_array
 from dfly_analysis.catalog.error_signatures import cause_of, is_benign
@@ -90,6 +89,8 @@ def name_events(columns: Columns) -> tuple[dict[str, Coded], dict[str, pa.String
                 mask = np.zeros(len(codes), np.bool_)
                 mask[rows] = [text is not None for text in given]
                 put = arrow_array([text for text in given if text is not None], pa.string())
+                import pyarrow.compute as pc
+
                 unique[name] = pc.replace_with_mask(columns.unique[name], arrow_array(mask, pa.bool_()), put)
             elif name in TEXT_FIELDS:
                 texts[name] = _put(columns.texts[name], rows, given, fills=name in _FILLS)

@@ -158,6 +158,8 @@ def _span(times: npt.NDArray[np.int64]) -> tuple[int, int] | None:
 
 def as_times(texts: Sequence[str], tz: str) -> pa.Array:
     """Return times as they are written, in any form of ISO 8601, as timestamps."""
+    if not any(texts):
+        return pa.nulls(len(texts), pa.timestamp("ns", "UTC"))
     has_zone = set(map(bool, map(_ZONE.search, texts)))
     if has_zone == {True} or (has_zone == {False} and tz == "UTC"):
         with suppress(pa.ArrowInvalid):  # pandas reads more forms, but takes milliseconds for a few texts
