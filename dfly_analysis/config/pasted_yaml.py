@@ -48,10 +48,15 @@ def unwrapped(text: str) -> str:
 def documents(text: str) -> list[Any]:
     """Return the YAML documents of a text with their lines in it: those of the text as it stands if all are mappings, else of what is YAML in it."""
     found = list(_load_all(text))
-    if found and all(isinstance(one, Mapping) for one in found):
+    if found and all(isinstance(one, Mapping) and not any(map(_is_mangled, one)) for one in found):
         return found
     cleaned = [one for one in _load_all(clean(text)) if isinstance(one, Mapping) and one]
     return cleaned or [one for one in found if one is not None]
+
+
+def _is_mangled(key: object) -> bool:
+    """Return whether a key holds the number of its line, or an escaped line break."""
+    return isinstance(key, str) and re.search(r"^\d+\s|\\n", key) is not None
 
 
 def clean(text: str) -> str:

@@ -36,9 +36,15 @@ _WRAPPED_CHARS, _WIDEST_CHARS = 36, 400
 """A line that a terminal or chat window wrapped is at least, and at most, this long."""
 
 _COLOUR = re.compile(r"(?:\x1b|\\u001[bB]|\\x1[bB]|\\033|#033|\^\[|␛)?\[(?:\d{1,3};){0,3}\d{0,3}m(?![\w/-]*\])")
-_QUOTES = str.maketrans(
-    {"“": '"', "”": '"', "\u2018": "'", "\u2019": "'", "\u00a0": " ", "\u200b": None, "\ufeff": None, "\u2028": "\n"}
-)
+_QUOTES = str.maketrans({
+    "“": '"', "”": '"', "„": '"', "\u2018": "'", "\u2019": "'", "\u2028": "\n",
+    **dict.fromkeys("\u00a0\u2007\u202f\u3000", " "),
+    **dict.fromkeys("\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"),
+    "\uff1a": ": ", "\uff0c": ", ", "\uff08": "(", "\uff09": ")", "\ufb01": "fi", "\ufb02": "fl",
+})  # fmt: skip
+"""Characters that chat programs, input methods and documents put in place of, or between, those of a log."""
+_MARGIN = re.compile(r"(?:> ?)+|[ \t]{2,8}(?=\S)")
+_SOFT_BREAK = re.compile(r"[\\=]\n")
 _MARKUP = re.compile(r"^\s*(?:(?:>|[-*•+]|#{1,4}|\d{1,3}[.)])\s+|>|\||`{1,3}|~~~)")
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
 _TIME = re.compile(
@@ -49,7 +55,21 @@ _LEVEL = re.compile(
 )
 _SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?\]?:?(?=[\s:\"|\[]|$)")
 _MEMBER = re.compile(r'\s*+"(?P<key>[\w.]{1,40})":\s*+"(?P<value>.*+)\s*+$')
-_MESSAGE_KEYS = ("msg", "message", "_msg", "log", "line", "error", "err", "description", "reason", "stderr", "text")
+_MESSAGE_KEYS = (
+    "msg",
+    "message",
+    "_msg",
+    "_raw",
+    "textpayload",
+    "log",
+    "line",
+    "error",
+    "err",
+    "description",
+    "reason",
+    "stderr",
+    "text",
+)
 _JSON_MESSAGE = re.compile(r'"(?:msg|message)"\s*:\s*"')
 _TIME_KEYS = ("ts", "time", "timestamp", "@timestamp", "_time")
 _MAX_OBJECTS = 500
@@ -72,6 +92,11 @@ _STRUCTURE = re.compile(
     r"^\W{0,3}(?:\w{3}\s{1,2}\d{1,2} \d\d:\d\d:\d\d \S{1,80} \S{1,60}:|[IWEF]\d{4} \d\d:\d\d:\d\d|\[?\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d|\S{1,60} - - \[|\[\w{3} \w{3} \d\d |Traceback |Exception in )"
 )
 """How a line of some program's log begins."""
+_OTHER_PROGRAM = re.compile(
+    r"\b(?:java|javax|org\.apache)\.\w|\b(?:postgres(?:ql)?|mysqld?|mongod|kafka|airflow|jenkins|sshd|aws s3|rsync)\b",
+    re.IGNORECASE,
+)
+"""Names of programs that fail by the same texts."""
 _BAR = re.compile(r"[\[|(][#=>\-. \u2580-\u259f]{4,}[\])|]|\d{1,3}(?:\.\d+)? ?%")
 _AMOUNT = re.compile(r"\d(?:\.\d+)? ?(?:[KMGT]i?)?B? ?/ ?(?:\d+(?:\.\d+)? ?[KMGT]?i?B\b|s\b)|\d ?(?:[KMGT]i?)?B/s")
 """The bar, or the share, and the amount in progress output."""
@@ -166,7 +191,14 @@ def _has_cause(found: Sequence[Fragment]) -> bool:
 
 def _rejoined(text: str) -> str:
     """Return a text as one line where a window of fixed width has broken it, and nothing else is in it."""
-    *full, last = text.strip("\r\n").split("\n")
+    lines = text.strip("\r\n").replace("\r\n", "\n").split("\n")
+    margin = _MARGIN.match(lines[0])
+    if margin and all(line.startswith(margin[0]) for line in lines):
+        lines = [line.removeprefix(margin[0]) for line in lines]
+    *full, last = lines
+    mark = full[0][-1:] if full else ""
+    if mark and _SOFT_BREAK.match(f"{mark}\n") and all(line.endswith(mark) for line in full):
+        full = [line.removesuffix(mark) for line in full]
     width = max(map(len, full), default=0)
     is_even = len(full) > 1 and width >= _WRAPPED_CHARS and all(len(line) == width for line in full)
     if not is_even or len(last) > width or any(_TIME.match(line) for line in (*full[1:], last)):
@@ -293,7 +325,17 @@ def _members(value: Any, number: int) -> Iterator[_Line]:
         yield line
     for key, item in value.items():
         if key != "fields":
-            yield from _members(item, number)
+            yield from _members(_inner(item), number)
+
+
+def _inner(item: Any) -> Any:
+    """Return the object that a text holds as JSON, as exports of log services have it; anything else as it is."""
+    if not isinstance(item, str) or not item.startswith('{"'):
+        return item
+    try:
+        return json.loads(item)
+    except (ValueError, RecursionError):
+        return item
 
 
 def _iso(time: re.Match[str]) -> str:
@@ -452,7 +494,7 @@ def _is_ours(fragment: Fragment, lines: Sequence[_Line], *, is_document: bool) -
     if len(lines) > _MAX_LINES_ALONE or (_CODE.search(texts[0]) and len(texts) == 1):
         return False
     is_own = any(one.id not in error_signatures.other_programs_texts() for one in fragment.signatures)
-    return is_own or not any(_STRUCTURE.search(text) for text in texts)
+    return is_own or not any(_STRUCTURE.search(text) or _OTHER_PROGRAM.search(text) for text in texts)
 
 
 def _is_cleared(fragment: Fragment, lines: Sequence[_Line]) -> bool:
