@@ -56,20 +56,8 @@ _LEVEL = re.compile(
 _SOURCE = re.compile(r"(?P<source>(?<![\w/.-])[\w@./-]{1,200}?\.(?:rs|go):\d{1,5})(?::\d+)?\]?:?(?=[\s:\"|\[]|$)")
 _MEMBER = re.compile(r'\s*+"(?P<key>[\w.]{1,40})":\s*+"(?P<value>.*+)\s*+$')
 _MESSAGE_KEYS = (
-    "msg",
-    "message",
-    "_msg",
-    "_raw",
-    "textpayload",
-    "log",
-    "line",
-    "error",
-    "err",
-    "description",
-    "reason",
-    "stderr",
-    "text",
-)
+    "msg", "message", "_msg", "_raw", "textpayload", "log", "line", "error", "err", "description", "reason", "stderr", "text",
+)  # fmt: skip
 _JSON_MESSAGE = re.compile(r'"(?:msg|message)"\s*:\s*"')
 _TIME_KEYS = ("ts", "time", "timestamp", "@timestamp", "_time")
 _MAX_OBJECTS = 500
@@ -93,7 +81,7 @@ _STRUCTURE = re.compile(
 )
 """How a line of some program's log begins."""
 _OTHER_PROGRAM = re.compile(
-    r"\b(?:java|javax|org\.apache)\.\w|\b(?:postgres(?:ql)?|mysqld?|mongod|kafka|airflow|jenkins|sshd|aws s3|rsync)\b",
+    r"\b(?:java|javax|org\.apache)\.\w|\b(?:mongod|kafka|airflow|jenkins|sshd|aws s3|rsync)\b",
     re.IGNORECASE,
 )
 """Names of programs that fail by the same texts."""
