@@ -41,7 +41,7 @@ def test_lines_are_found_in_more_shapes(name):
     "text",
     [
         "java.net.NoRouteToHostException: No route to host\n\tat java.net.PlainSocketImpl.connect",
-        "rsync: write failed on \"backup.tar\": No space left on device (28)",
+        'rsync: write failed on "backup.tar": No space left on device (28)',
         "aws s3 cp ends with 403 Forbidden",
     ],
 )
