@@ -20,6 +20,7 @@ from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import collapse_whitespace
 from dfly_analysis.redaction import Kind, kind_of_name, redact
 from dfly_analysis.schema import ROLES
+from dfly_analysis.text_encoding import encoding_of
 
 _SHORT = 200
 _NEAR = 0.75  # how alike a section and a name have to be for one to be meant
@@ -202,9 +203,9 @@ def read_text(path: str) -> str:
         else:
             with Path(path).open("rb") as file:
                 content = file.read(_MAX_BYTES + 1)
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding_of(content)).removeprefix("\ufeff")
     except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
+        reason = getattr(problem, "strerror", None) or "not UTF-8 or UTF-16 text"
         raise SettingsError(f"it cannot be read: {reason}", where=path, hint=_FILES) from problem
     if len(content) > _MAX_BYTES:
         reason = f"too large for a configuration: more than {_MAX_BYTES // 10**6} MB"

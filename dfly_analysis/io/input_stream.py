@@ -1,15 +1,16 @@
 """One stream of bytes with the address at which a user finds it."""
 
+import codecs
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from dfly_analysis.io.streams import BLOCK_BYTES, BROKEN, BrokenStreamError, reason_of
+from dfly_analysis.text_encoding import encoding_of
 
 HEAD_BYTES = 65536
 LINE_CAP_BYTES = 4 << 20
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass
@@ -17,7 +18,7 @@ class Opened:
     """A source that has been opened; read it before the next one is opened."""
 
     address: str  # path as given; archive members follow after ``!``
-    stream: Any  # decompressed bytes
+    stream: Any  # decompressed bytes; text in UTF-16 is read as UTF-8
     problem: str | None = None  # set where the stream broke (a truncated archive); what came before was read
     note: str | None = None  # a remark that is no failure (the file grew while it was read); known at the end
     size_bytes: int = 0  # bytes read so far
@@ -25,15 +26,20 @@ class Opened:
     _hash: Any = field(default_factory=hashlib.sha256, repr=False)
     _first: list[bytes] = field(default_factory=list, repr=False)
     _head: bytes | None = field(default=None, repr=False)
+    _decoder: codecs.IncrementalDecoder | None = field(default=None, repr=False)
 
     def head(self) -> bytes:
         """Return up to the first 64 KiB without losing them for the reader."""
         if self._head is None:
             size = 0
-            while size < HEAD_BYTES + len(_BYTE_ORDER_MARK) and (block := self._read()):
+            while size < HEAD_BYTES + len(codecs.BOM_UTF8) and (block := self._read()):
                 self._first.append(block)
                 size += len(block)
-            start = b"".join(self._first).removeprefix(_BYTE_ORDER_MARK)
+            start = b"".join(self._first)
+            if (encoding := encoding_of(start)) != "utf-8":
+                self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+                start = self._decoder.decode(start).encode("utf-8", "replace")
+            start = start.removeprefix(codecs.BOM_UTF8)
             self._first = [start] if start else []
             self._head = start[:HEAD_BYTES]
         return self._head
@@ -102,6 +108,15 @@ class Opened:
         return piece.removesuffix(b"\r").decode("utf-8", "replace")
 
     def _read(self) -> bytes:
+        """Return the next bytes, as UTF-8; none only at the end."""
+        block = self._read_stream()
+        if self._decoder is None:
+            return block
+        while block and not (text := self._decoder.decode(block)):
+            block = self._read_stream()
+        return (text if block else self._decoder.decode(b"", final=True)).encode("utf-8", "replace")
+
+    def _read_stream(self) -> bytes:
         if self.problem:
             return b""
         # a read that waits for more would lose what there is where the stream breaks

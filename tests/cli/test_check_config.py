@@ -157,3 +157,16 @@ def test_a_file_of_something_else_is_refused(here, text, error):
     (here / "values.yaml").write_text(text, "utf-8")
     code, line = refused("check-config", "values.yaml", "--chart", "1.7.4")
     assert (code, bool(re.search(error, line))) == (2, True), line
+
+
+def test_a_configuration_in_utf_16_is_read(here):
+    """What `helm get values > values.yaml` leaves in PowerShell."""
+    text = "client:\r\n  config:\r\n    download:\r\n      pieceTimeout: 5m\r\n"
+    (here / "values.yaml").write_bytes(text.encode("utf-16"))
+    done = invoke("values.yaml", "--chart", "1.7.4", "--format", "json")
+    assert done.exit_code == 0
+    assert {"values.yaml"} == {
+        bound["source"].split(":")[0]
+        for bound in json.loads(done.stdout)["feasibility"]["bounds"]
+        if (bound["role"], bound["key"]) == ("client", "download.pieceTimeout")
+    }

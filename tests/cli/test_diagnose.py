@@ -24,6 +24,14 @@ def test_diagnose_keeps_the_shape_that_scripts_build_on(run):
     assert {key for one in data["findings"] for line in one["evidence"] for key in line} == {"path", "line", "text"}
 
 
+def test_a_paste_in_utf_16_is_read():
+    """What PowerShell writes into a file or pipe."""
+    text = "error decoding response body: operation timed out\r\n"
+    done = invoke("diagnose", "-", "--format", "json", input=text.encode("utf-16"))
+    assert json.loads(done.stdout) == json.loads(invoke("diagnose", "-", "--format", "json", input=text).stdout)
+    assert "error_decoding_response_body" in {one["id"] for one in json.loads(done.stdout)["findings"]}
+
+
 def test_standard_input_is_read(run, tmp_path):
     """`-` takes a log or an archive from a pipe, and its findings are those of the files."""
     archive = tmp_path / "run.tar.gz"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
+import io
+
+import pytest
 from reading_cases import opened
 
-from dfly_analysis.io.input_stream import LINE_CAP_BYTES
+from dfly_analysis.io.input_stream import LINE_CAP_BYTES, Opened
 
 
 def test_head_lines_and_counts_agree():
@@ -53,3 +58,26 @@ def test_whole_content_is_given_once_and_kept():
     large = opened(b"x" * 300_000)
     assert large.whole(200_000) is None
     assert len(b"".join(large.blocks())) == 300_000
+
+
+class _Bytewise(io.BytesIO):
+    """A stream that gives a byte at a time, as a slow pipe may."""
+
+    def read1(self, size=-1):
+        return super().read1(min(size, 1))
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, _Bytewise])
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b""])
+def test_utf_16_is_read_as_utf_8(mark, stream):
+    """What PowerShell and Excel write is the same text for every reader, also behind the head; the hash is that of the file."""
+    text = "镜像 ml/train: é\r\n" + 'error="body 🐉"\n' * 6_000
+    name = "utf-16-be" if mark == codecs.BOM_UTF16_BE else "utf-16-le"
+    data = mark + (text if mark else text.replace("镜像", "an image")).encode(name)
+    one = Opened("a.log", stream(data))
+    wanted = (text if mark else text.replace("镜像", "an image")).encode()
+    assert wanted.startswith(one.head())
+    assert len(one.head()) > 32_000
+    assert b"".join(one.blocks()) == wanted
+    assert one.size_bytes == len(data)
+    assert one.sha256 == hashlib.sha256(data).hexdigest()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +22,6 @@ COLOUR = re.compile(rb"\x1b\[[0-9;]*[mK]|\\u001[bB]\[[0-9;]*[mK]|\[(?:[0123]|2;3
 MAX_CONTINUED_BYTES = 16 << 20  # more than that does not belong to one record: lines behind it are read by themselves
 _SMALL_BYTES = 1 << 18
 _LOOK_BYTES, _STRAY_SHARE = 1 << 17, 0.1
-_MARKS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Counts:
 
 
 def read_blocks(opened: Opened, block_bytes: int = BLOCK_BYTES, *, keep_colours: bool = False) -> Iterator[LineBlock]:
-    """Yield a file's lines, UTF-8 or UTF-16, in blocks of about so many bytes; counts lines cut at 4 MiB in `opened`."""
+    """Yield a file's lines in blocks of about so many bytes; counts lines cut at 4 MiB in `opened`."""
     first_line = 1
     for data in _assembled(opened, max(block_bytes, 1)):
         lines = count_lines(data)
@@ -101,8 +99,8 @@ def _normalise(data: bytes) -> bytes:
 
 
 def head_text(head: bytes) -> bytes:
-    """Return a file's head as UTF-8 without carriage returns and NUL bytes, ended after its last whole line."""
-    text = _normalise(b"".join(_decoded([head], _encoding(head))))
+    """Return a file's head without carriage returns and NUL bytes, ended after its last whole line."""
+    text = _normalise(head)
     if len(head) >= HEAD_BYTES and b"\n" in text:
         return text[: text.rfind(b"\n") + 1]
     return text if text.endswith(b"\n") or not text else text + b"\n"
@@ -115,39 +113,15 @@ def _is_worth_cleaning(data: bytes) -> bool:
     return marked > _STRAY_SHARE * len(looked_at)
 
 
-def _encoding(head: bytes) -> str | None:
-    """Return the name of the two-byte encoding of a head, or None where it is UTF-8."""
-    for mark, name in _MARKS:
-        if head.startswith(mark):
-            return name
-    even, odd = head[:512:2].count(0), head[1:512:2].count(0)
-    half = min(len(head), 512) // 2
-    if half >= 4 and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:
-        return "utf-16-le" if odd > even else "utf-16-be"
-    return None
-
-
-def _decoded(pieces: Iterable[bytes], encoding: str | None) -> Iterator[bytes]:
-    if encoding is None:
-        yield from pieces
-        return
-    decoder = codecs.getincrementaldecoder(encoding)("replace")
-    first = True
-    for piece in pieces:
-        text = decoder.decode(piece)
-        yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "replace")
-        first = first and not text
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
-
-
 def _assembled(opened: Opened, block_bytes: int) -> Iterator[bytes]:
     """Yield blocks that end in a newline; of a line longer than the cap only its beginning is held."""
     held: list[bytes] = []
     size = tail = 0  # bytes held, and of them those behind the last newline
     wanted = min(block_bytes, FIRST_BYTES)
     skipping = False
-    pieces = _decoded(opened.blocks(), _encoding(opened.head()))
-    slices = (piece[start : start + block_bytes] for piece in pieces for start in range(0, len(piece), block_bytes))
+    slices = (
+        piece[start : start + block_bytes] for piece in opened.blocks() for start in range(0, len(piece), block_bytes)
+    )
     for piece in slices:
         at = piece.rfind(b"\n")
         if skipping:

@@ -36,7 +36,7 @@ class Sniffed(NamedTuple):
 
 @lru_cache(maxsize=4)  # a file is recognised by it, and read by it
 def sniff(head: bytes) -> Sniffed:
-    """Return how a file's lines are wrapped and their format, from the first tens of kilobytes as they are (also UTF-16)."""
+    """Return how a file's lines are wrapped and their format, from the first tens of kilobytes."""
     found: list[EnvelopeKind] = []
     text = head_text(head)
     while len(found) < _DEPTH_CAP and (envelope := sniff_envelope(text, len(found) + 1)):
