@@ -80,12 +80,13 @@ class LineRedactor:
 
         def redacted(found: re.Match[str]) -> str:
             try:
-                plain = json.loads(found[0])
+                plain = json.loads(found[0]) if "\\" in found[0] else found[0][1:-1]
             except ValueError:
                 return found[0]
-            clean = "\n".join(redact_lines(plain.split("\n"), self._depth + 1))
-            if clean != plain:
-                return json.dumps(clean, ensure_ascii=False)
+            if "\n" in plain or may_hold_secret(plain):
+                clean = "\n".join(redact_lines(plain.split("\n"), self._depth + 1))
+                if clean != plain:
+                    return json.dumps(clean, ensure_ascii=False)
             if not is_whole or len(plain) < _LONG_STRING or " " not in plain:
                 return found[0]
             long_strings.append(found[0][1:-1])
