@@ -11,7 +11,8 @@ from dfly_analysis.models.censored_data import Attempts
 from dfly_analysis.models.duration import DurationFit
 from dfly_analysis.models.model_selection import fit_duration
 from dfly_analysis.models.slow_periods import find_slow_periods
-from dfly_analysis.units import format_duration, format_size
+from dfly_analysis.quantities import interval_text, known_value
+from dfly_analysis.units import format_share, format_size
 
 NAME = "registry_time"
 # Answers nearer than this are alike.
@@ -93,14 +94,20 @@ def fit_registry(pieces: pd.DataFrame, clients: object) -> RegistryFit | None:
 def _notes(fit: RegistryFit) -> tuple[Message, ...]:
     size_bytes = float(fit.attempts.common_sizes(1)[0])
     own, theirs = (one.quantile(size_bytes, _COMPARED_QUANTILE) for one in (fit, fit.clients))
-    figures = message(
-        "{share:.0%} of pieces of {size} take the registry itself at most {own} ({low} to {high}), and the clients {theirs}",
-        share=_COMPARED_QUANTILE, size=format_size(size_bytes), own=format_duration(own.value), low=format_duration(own.low),
-        high=format_duration(own.high), theirs=format_duration(theirs.value),
-    )  # fmt: skip
+    values = {
+        "share": format_share(_COMPARED_QUANTILE),
+        "size": format_size(size_bytes),
+        "own": interval_text(own, "s"),
+    }
+    figures = message("how long {share} of pieces of {size} take the registry itself: {own}", **values)
+    if own.is_known:
+        figures = message(
+            "{share} of pieces of {size} take the registry itself at most {own}, and the clients {theirs}",
+            **values, theirs=known_value(theirs, "s"),
+        )  # fmt: skip
     slow = message(
-        "{share:.0%} of the attempts are in periods that took longer than the others, most of all on {host}",
-        share=fit.goodness["slow_share"], host=fit.hosts[0],
+        "{share} of the attempts are in periods that took longer than the others, most of all on {host}",
+        share=format_share(fit.goodness["slow_share"]), host=fit.hosts[0],
     )  # fmt: skip
     if fit.of_hosts:
         return figures, message(

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dfly_analysis.estimates import Interval
 from dfly_analysis.findings import Diagnosis
 from dfly_analysis.messages import Message
-from dfly_analysis.models import fit_all, fit_duration
+from dfly_analysis.models import fit_all, fit_duration, registry_time
 from dfly_analysis.models.registry_time import NAME, RegistryFit, fit_registry
 from dfly_analysis.models.slow_periods import find_slow_periods
 from dfly_analysis.recommendation.recommendations import Advice
@@ -151,3 +152,11 @@ def test_the_caption_of_the_durations_says_it(of_hosts, monkeypatch):
 def test_notes_are_messages(of_hosts, at_once):
     """The page can translate them."""
     assert all(isinstance(note, Message) for note in (*of_hosts.notes, *at_once.notes))
+
+
+def test_ends_far_apart_are_not_printed_as_a_range(of_hosts, monkeypatch):
+    """Ends more than a factor of ten apart say only what is known."""
+    wide = Interval(81.6, 8.83, 68_000.0)
+    monkeypatch.setattr(registry_time.RegistryFit, "quantile", lambda *_: wide)
+    note = registry_time._notes(of_hosts)[0]
+    assert note == "how long 99 % of pieces of 4 MiB take the registry itself: not known yet: at least 8.83 s"
