@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dfly_analysis.messages import Message, is_translated, message, plural, translate
-from dfly_analysis.quantities import figure, interval_text, range_text
+from dfly_analysis.quantities import SAYS_NOTHING, figure, interval_text, range_text
 from dfly_analysis.reporting import labels
 
 MARK = "dfly_analysis"
@@ -37,7 +37,7 @@ def templates(lang: str = "en") -> Environment:
         "_": lambda text, **values: shown(message(text, **values) if values else text, lang), "plural": plural,
         "gettext": lambda text: translate(text, lang), "range_text": range_text, "interval_text": interval_text, "moment": labels.moment, "duration": labels.readable_duration,
         "lang": lang, "causes": labels.CAUSES, "remedies": labels.REMEDIES, "layers": labels.LAYERS, "roles": labels.ROLES,
-        "confidences": labels.CONFIDENCES, "severities": labels.SEVERITIES,
+        "confidences": labels.CONFIDENCES, "severities": labels.SEVERITIES, "SAYS_NOTHING": SAYS_NOTHING,
     }  # fmt: skip
     return result
 
