@@ -12,11 +12,10 @@ import click
 
 import dfly_analysis
 from dfly_analysis import schema
+from dfly_analysis.catalog.checks import CheckDescription, load_checks
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import KeyDefaults, all_defaults
 from dfly_analysis.catalog.error_signatures import Signature, load_signatures
-from dfly_analysis.diagnosis.check import Check
-from dfly_analysis.diagnosis.checks import all_checks
 
 _METRIC = "metric:"
 
@@ -80,7 +79,7 @@ def _tables_page() -> str:
 
 def _findings_page() -> str:
     signatures = {one.id: one for one in load_signatures() if one.finding}
-    checks = {one.id: one for one in all_checks()}
+    checks = load_checks()
     intro = (
         f"# Findings\n\nA diagnosis gives a verdict on {len(signatures)} known error texts and {len(checks)} checks of tables. "
         "`dfly-analysis explain ID` prints the same in the terminal.\n"
@@ -120,7 +119,7 @@ def _signature_entry(one: Signature) -> str:
     return _entry(one.id, one.title, rows) + sample
 
 
-def _check_entry(one: Check) -> str:
+def _check_entry(one: CheckDescription) -> str:
     rows = [
         ("Found by", one.method),
         ("Setting", f"`{one.knob}`" if one.knob else ""),

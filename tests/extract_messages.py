@@ -24,7 +24,7 @@ from dfly_analysis.reporting.page import HIDDEN_TAGS, paragraphs
 ROOT = Path(__file__).resolve().parent.parent
 KEYWORDS = {"message": (1,), "plural": (1, 2), "join": (2,), "_": (1,), "gettext": (1,)}
 """Functions and the arguments that are msgids; of `join` that is the separator."""
-METHODS = ("Heading.row", "ABOUT.absent", "ABOUT.unknown")
+METHODS = ("Heading.row", "check.absent", "check.unknown")
 """Methods whose literal arguments are msgids."""
 
 

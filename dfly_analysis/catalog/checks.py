@@ -1,4 +1,4 @@
-"""Descriptions of the diagnosis' checks; their code is in `dfly_analysis.diagnosis.checks`."""
+"""Descriptions of the diagnosis' checks; `dfly_analysis.diagnosis.checks` holds their code."""
 
 from functools import cache
 
@@ -22,5 +22,6 @@ class CheckDescription:
 
 @cache
 def load_checks() -> dict[str, CheckDescription]:
-    """Return the descriptions of all checks by id."""
-    return {entry.id: entry for entry in load_entries(CheckDescription, "checks")}
+    """Return the descriptions of all checks by id, sorted."""
+    entries = load_entries(CheckDescription, "checks")
+    return {entry.id: entry for entry in sorted(entries, key=lambda entry: entry.id)}

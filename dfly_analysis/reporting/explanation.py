@@ -8,12 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.catalog.config_checks import load_config_rules
 from dfly_analysis.catalog.defaults import all_defaults, find_defaults
 from dfly_analysis.catalog.error_signatures import error_codes, load_signatures, possible_causes, signatures_in
 from dfly_analysis.catalog.log_statements import statement_of
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.errors import DflyError, FactMissingError, SettingsError, suggest_similar
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
 
@@ -109,7 +109,7 @@ def _findings() -> dict[str, dict[str, str]]:
             one, versions=one.versions or "all",
             **{"looks like": next(iter(one.samples.match), None), "possible causes": _alternatives(one.id)},
         )  # fmt: skip
-    return found | {one.id: _about(one, layer="check") for one in all_checks()}
+    return found | {one.id: _about(one, layer="check") for one in load_checks().values()}
 
 
 def _about_statement(line: str) -> dict[str, str] | None:

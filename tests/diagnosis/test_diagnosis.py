@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dfly_analysis as dfly
+from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.catalog.error_signatures import load_signatures, signature
 from dfly_analysis.diagnosis.causes import cause_shares
-from dfly_analysis.diagnosis.checks import all_checks
+from dfly_analysis.diagnosis.checks import CHECKS
 from dfly_analysis.diagnosis.evidence import MAX_LINES, evidence_of, format_hosts
 from dfly_analysis.diagnosis.signature_checks import FOLD_S, check_signatures
 from dfly_analysis.schema import CAUSES
@@ -284,8 +285,9 @@ def test_ids_are_those_that_others_rely_on():
     }  # fmt: skip
     assert promised <= set(ids)
     assert len(ids) == len(set(ids))
-    assert {one.id for one in all_checks()} & {one.id for one in load_signatures()} == set()
-    assert all(one.method and one.remedy for one in all_checks())
+    assert CHECKS.keys() & {one.id for one in load_signatures()} == set()
+    assert list(CHECKS) == list(load_checks())
+    assert all(one.method and one.remedy for one in load_checks().values())
 
 
 def test_every_finding_can_be_explained():

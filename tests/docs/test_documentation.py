@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from dfly_analysis.catalog.checks import load_checks
 from dfly_analysis.catalog.error_signatures import load_signatures
 from dfly_analysis.cli import main
-from dfly_analysis.diagnosis.checks import all_checks
 from dfly_analysis.reporting import notebook_names
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,7 +72,7 @@ def test_the_catalogue_has_every_finding(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS))
     sys.modules.pop("reference_pages", None)
     pages = dict(__import__("reference_pages")._pages())
-    known = [one.id for one in load_signatures() if one.finding] + [one.id for one in all_checks()]
+    known = [one.id for one in load_signatures() if one.finding] + [*load_checks()]
     assert [name for name in known if f"\n## {name}\n" not in pages["findings.md"]] == []
     assert pages["findings.md"].count("**What to do:**") == len(known)
     assert "## seedClient: download.pieceTimeout" in pages["timeouts.md"]

@@ -129,7 +129,7 @@ def run_time_patterns() -> dict[str, list[Used]]:
             for role in load_key_lists()
             for one in key_spelling._patterns(role)
         ],
-        "dfly_analysis.diagnosis.checks.preheat_not_used": [
+        "dfly_analysis.diagnosis.checks.pulls": [
             Used("field", re.compile(r'\btag: (\[[^\]]*\]|Some\("[^"]*"\)|"[^"]*"|[^,}]*)'), anchored=False)
         ],
         "dfly_analysis.io.compression": [

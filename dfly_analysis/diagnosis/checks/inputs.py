@@ -1,29 +1,54 @@
-"""The input holds several runs, releases or configurations."""
+"""Checks of whether the inputs fit together."""
 
 from collections import defaultdict
 from collections.abc import Iterator
 
 from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import load_check
-from dfly_analysis.diagnosis.evidence import format_hosts
+from dfly_analysis.diagnosis.check import Check
+from dfly_analysis.diagnosis.evidence import evidence_of, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, message, plural
+from dfly_analysis.schema import Severity
 from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_time
 
-ABOUT = load_check("inputs_of_different_runs")
+_SHARED_PEERS = """
+    SELECT peer_id FROM events WHERE event_id = 'peer_registered'
+    INTERSECT SELECT peer_id FROM events WHERE event_id = 'task_started' AND component = 'client'
+"""
+
+
+def clock_or_zone_wrong(check: Check, dataset: Dataset) -> Finding:
+    """The clocks or time zones of the logs disagree."""
+    if not dataset.clocks:
+        if not dataset.rows(f"{_SHARED_PEERS} LIMIT 1"):
+            return check.unknown("no task is logged by both a client and a scheduler")
+        return check.absent("clients, schedulers and jobs log the same tasks in the order they must")
+    hosts = [one.clock for one in dataset.clocks if one.component == "client"]
+    where = f"event_id IN ('task_started', 'peer_registered') AND peer_id IN ({_SHARED_PEERS})"
+    if hosts and len(hosts) == len(dataset.clocks):
+        where += f" AND host IN ({', '.join('?' * len(hosts))})"
+    else:
+        hosts = []
+    evidence = evidence_of(dataset, where, hosts)
+    severity: Severity = "low" if all(one.is_corrected for one in dataset.clocks) else "medium"
+    facts = [one.describe() for one in dataset.clocks]
+    return check.present(severity, *facts, count=len(facts), tasks=0, evidence=evidence)
+
+
 PERIOD_S = 86_400.0
 """Time without a task between two periods of one run."""
 
 
-def check(dataset: Dataset) -> Finding:
+def inputs_of_different_runs(check: Check, dataset: Dataset) -> Finding:
+    """The input holds several runs, releases or configurations."""
     mixed = [*_runs(dataset), *_releases(dataset), *_configurations(dataset), *_periods(dataset)]
     facts = [*mixed, *_copies(dataset)]
     if facts:
-        return ABOUT.present("low" if mixed else "info", *facts, count=len(facts), tasks=0)
+        return check.present("low" if mixed else "info", *facts, count=len(facts), tasks=0)
     ((logged,),) = dataset.rows("SELECT EXISTS (FROM events) OR EXISTS (FROM tasks)")
-    return ABOUT.absent("all logs may be of one run") if logged else ABOUT.unknown("no task is logged")
+    return check.absent("all logs may be of one run") if logged else check.unknown("no task is logged")
 
 
 def _copies(dataset: Dataset) -> Iterator[Message]:

@@ -1,4 +1,4 @@
-"""A parent serves content that does not match its digest."""
+"""Checks of content that arrives damaged."""
 
 from collections.abc import Iterator
 
@@ -6,15 +6,14 @@ from dfly_analysis.catalog.cache_removal import removal_commands
 from dfly_analysis.catalog.error_signatures import signatures_in
 from dfly_analysis.catalog.known_bugs import load_known_bugs
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import add_relation, load_check
+from dfly_analysis.diagnosis.check import Check, add_relation
 from dfly_analysis.diagnosis.evidence import evidence_in, failed_tasks, format_hosts
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, format_list, join, message, plural
 from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_time
 
-ABOUT = load_check("corrupt_parent")
-SIGNATURES = frozenset({"digest_mismatch", "piece_without_digest", "content_length_changed"})
+_SIGNATURES = frozenset({"digest_mismatch", "piece_without_digest", "content_length_changed"})
 _MOST_COMMANDS = 3
 _HOST_OF_PEER = r"nullif(regexp_extract({}, '^[0-9a-fA-F.:]+-(.+?)-[0-9a-f]{{8}}-(?:[0-9a-f]{{4}}-){{3}}[0-9a-f]{{12}}(?:-seed)?$', 1), '')"
 _LAYERS = "SELECT DISTINCT task_id FROM content_faults WHERE task_id IS NOT NULL AND parent_host IS NOT NULL ORDER BY 1"
@@ -24,19 +23,20 @@ _HOLDERS = """
 """
 
 
-def check(dataset: Dataset) -> Finding:
+def corrupt_parent(check: Check, dataset: Dataset) -> Finding:
+    """A parent serves content that does not match its digest."""
     failures = "component = 'client' AND level IN ('WARN', 'ERROR', 'FATAL') AND message IS NOT NULL"
     texts = dataset.rows(f"SELECT DISTINCT message FROM events WHERE {failures}")
-    faults = [row for row in texts if any(one.id in SIGNATURES for one in signatures_in(row[0]))]
+    faults = [row for row in texts if any(one.id in _SIGNATURES for one in signatures_in(row[0]))]
     if not faults and not dataset.rows("SELECT 1 FROM events WHERE component = 'client' LIMIT 1"):
-        return ABOUT.unknown("the input contains no client log")
+        return check.unknown("the input contains no client log")
     if not faults:
-        return ABOUT.absent("no piece that did not match its digest is logged")
+        return check.absent("no piece that did not match its digest is logged")
     add_relation(dataset, "content_fault_texts", faults, message=str)
     dataset.engine.execute(sql("diagnosis", "content_faults", HOST_OF_PARENT=_HOST_OF_PEER.format("parent")))
     parents = dataset.rows(sql("diagnosis", "faults_by_parent", HOST_OF_PARENT=_HOST_OF_PEER.format("piece.parent_id")))
     if not parents:
-        return ABOUT.unknown("content did not match its digest, but no line names the parent that served it")
+        return check.unknown("content did not match its digest, but no line names the parent that served it")
     ((first, last),) = dataset.rows("SELECT min(ns), max(ns) FROM content_faults WHERE parent_host IS NOT NULL")
     bad = sum(one for _, one, _, _ in parents)
     host, own, children, served = parents[0]
@@ -54,7 +54,7 @@ def check(dataset: Dataset) -> Finding:
     of_faults = "(peer_id IN (SELECT peer_id FROM content_faults) OR task_id IN (SELECT task_id FROM content_faults))"
     tasks, times = failed_tasks(dataset, of_faults), [first, last]
     evidence = evidence_in(dataset, "SELECT * FROM content_faults WHERE parent_host IS NOT NULL")
-    return ABOUT.present("high", *facts, count=bad, tasks=tasks, times=times, evidence=evidence)
+    return check.present("high", *facts, count=bad, tasks=tasks, times=times, evidence=evidence)
 
 
 def _layers(dataset: Dataset) -> Iterator[Message]:
@@ -78,6 +78,6 @@ def _bugs(dataset: Dataset) -> Iterator[Message]:
     versions = dataset.settings.versions
     release = versions.get("client") or versions.get("seedClient")
     for bug in load_known_bugs():
-        if release and SIGNATURES & set(bug.signatures) and bug.affects(release):
+        if release and _SIGNATURES & set(bug.signatures) and bug.affects(release):
             values = {"release": release, "title": bug.title, "fixed_in": bug.fixed_in}
             yield message("known bug of client {release}: {title} (fixed in {fixed_in})", **values)

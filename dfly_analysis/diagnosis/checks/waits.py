@@ -1,22 +1,27 @@
-"""A task made no progress for far longer than its pieces usually take."""
+"""Checks of tasks that made no progress for a while."""
 
 from collections import Counter
 from typing import NamedTuple
 
+from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
-from dfly_analysis.diagnosis.check import load_check
+from dfly_analysis.diagnosis.check import Check, add_relation
 from dfly_analysis.diagnosis.evidence import evidence_at, evidence_of, format_hosts
-from dfly_analysis.diagnosis.longest_waits import measure_waits
 from dfly_analysis.findings import Finding
 from dfly_analysis.messages import Message, join, message, plural
 from dfly_analysis.readers.progress import SOURCE, read_sample, still_samples
-from dfly_analysis.reconstruction.task_time import STEP, STEPS
+from dfly_analysis.reconstruction.task_time import SECOND_ROUND, STEP, STEPS
 from dfly_analysis.sql_scripts import sql
 from dfly_analysis.units import format_duration, format_rate, format_share, format_time
 
-ABOUT = load_check("stuck")
+_MIN_S, _TIMES = 30.0, 10.0  # a wait is at least so long, and so many times the median time of a piece there
 _STILL_SAMPLES = 2  # so many states of a progress bar after one that they repeat
 _LONG_PENDING_S = 300.0
+
+
+def _measure_waits(dataset: Dataset) -> None:
+    """Make the table `longest_waits`: the longest time without progress of each task."""
+    dataset.engine.execute(sql("diagnosis", "longest_waits", SECOND_ROUND=SECOND_ROUND, MIN_S=_MIN_S, TIMES=_TIMES))
 
 
 class _Wait(NamedTuple):
@@ -35,14 +40,15 @@ class _Wait(NamedTuple):
     is_shared: bool
 
 
-def check(dataset: Dataset) -> Finding:
-    measure_waits(dataset)
+def stuck(check: Check, dataset: Dataset) -> Finding:
+    """A task made no progress for far longer than its pieces usually take."""
+    _measure_waits(dataset)
     ((n, longest),) = dataset.rows("SELECT count(*), max(wait_s) FROM longest_waits")
     if not n:
-        return _without_tasks(dataset)
+        return _without_tasks(check, dataset)
     waits = [_Wait(*row) for row in dataset.rows(sql("diagnosis", "stuck_waits", STEP=STEP, STEPS=tuple(STEPS)))]
     if not waits:
-        return ABOUT.absent(
+        return check.absent(
             "the longest time without progress of {n:,} tasks is {longest}",
             n=n,
             longest=format_duration(longest or 0.0),
@@ -68,12 +74,12 @@ def check(dataset: Dataset) -> Finding:
     lines = f"event_id IN ('task_started', 'piece_failed', {', '.join(repr(event) for event in STEPS)}) AND peer_id IN (SELECT peer_id FROM longest_waits WHERE wait_s > limit_s)"
     times = [time for wait in waits for time in (wait.from_ns, wait.until_ns)]
     evidence = evidence_of(dataset, lines)
-    return ABOUT.present(
+    return check.present(
         "high" if failed else "medium", *facts, count=len(waits), tasks=failed, times=times, evidence=evidence
     )
 
 
-def _without_tasks(dataset: Dataset) -> Finding:
+def _without_tasks(check: Check, dataset: Dataset) -> Finding:
     """Judge by progress output and by jobs that nobody takes, where no task is logged."""
     rows = dataset.rows(
         "SELECT message, log_path, log_line FROM events WHERE source = ? ORDER BY log_path, log_line", (SOURCE,)
@@ -87,20 +93,20 @@ def _without_tasks(dataset: Dataset) -> Finding:
         if still >= _STILL_SAMPLES and last.share < 1:
             evidence = evidence_at((path, line, text) for _, (text, path, line) in shown[-still:])
             reason = message("the progress output stands at {share} in its last {n:,} lines", n=still + 1, **values)
-            return ABOUT.present("high", reason, count=1, tasks=0, evidence=evidence)
+            return check.present("high", reason, count=1, tasks=0, evidence=evidence)
         if last.share < 1:
-            return ABOUT.unknown(
+            return check.unknown(
                 "the progress output ends at {share}, still advancing at {rate}; the client's log says what came then",
                 **values,
             )
-        return ABOUT.absent("the progress output reaches {share}", **values)
+        return check.absent("the progress output reaches {share}", **values)
     ((pending, waited_s),) = dataset.rows("""
         SELECT count(*), max(nanoseconds(coalesce(ended, (SELECT max(time) FROM events))) - nanoseconds(created)) / 1e9 FROM jobs WHERE state IN ('PENDING', 'RECEIVED')
     """)
     if not pending:
-        return ABOUT.unknown("no task is logged with its pieces")
+        return check.unknown("no task is logged with its pieces")
     if not waited_s or waited_s < _LONG_PENDING_S:
-        return ABOUT.unknown(
+        return check.unknown(
             "jobs still pending when their state was read: {n:,}; no task is logged with its pieces", n=pending
         )
     rows = dataset.rows("SELECT log_path, log_line, job_id, state FROM jobs WHERE state IN ('PENDING', 'RECEIVED')")
@@ -111,7 +117,7 @@ def _without_tasks(dataset: Dataset) -> Finding:
         "waiting for {whom}: {n:,}", whom=message("the job queue, from which no scheduler takes them"), n=pending
     )
     longest = message("jobs pending for up to {duration}", duration=format_duration(waited_s))
-    return ABOUT.present("high", longest, waits, count=pending, tasks=0, evidence=evidence)
+    return check.present("high", longest, waits, count=pending, tasks=0, evidence=evidence)
 
 
 def _waits_for(wait: _Wait) -> Message:
@@ -136,3 +142,41 @@ def _ending(wait: _Wait) -> Message:
     if wait.piece_outcome is not None:
         return message("the attempt failed")
     return message("the task failed") if wait.outcome == "failed" else message("then the task went on")
+
+
+_TIMEOUTS = ("download.pieceTimeout", "download.collectedPieceTimeout")
+
+
+def silent_gap(check: Check, dataset: Dataset) -> Finding:
+    """A task made no progress for longer than its timeouts allow, without an error."""
+    hosts = dataset.rows("SELECT DISTINCT role, host FROM tasks WHERE role IN ('client', 'seedClient')")
+    limits = [(role, host, _limit_s(dataset.settings, role, host)) for role, host in hosts]
+    add_relation(dataset, "task_limits", limits, role=str, host=str, limit_s=float)
+    _measure_waits(dataset)
+    dataset.engine.execute(sql("diagnosis", "silent_waits"))
+    ((n, known, longest),) = dataset.rows("SELECT count(*), count(limit_s), max(wait_s) FROM waits")
+    if not n:
+        return check.unknown("no task is logged with its pieces")
+    columns = "host, wait_s, limit_s, outcome, begin_ns"
+    gaps = dataset.rows(f"SELECT {columns} FROM waits WHERE wait_s > limit_s ORDER BY wait_s DESC, peer_id")
+    if not gaps and not known:
+        return check.unknown("the piece timeout of these hosts is unknown")
+    if not gaps:
+        text = format_duration(longest)
+        return check.absent(
+            "no task without errors waited longer than its piece timeout; the longest wait is {longest}", longest=text
+        )
+    counts = Counter(row[0] for row in gaps if row[0] is not None)
+    reason = message(
+        "tasks without progress for up to {longest} and without an error: {n:,}, on {hosts}; the piece timeout there is {limit}",
+        n=len(gaps), hosts=format_hosts(sorted(counts, key=lambda host: (-counts[host], host))), longest=format_duration(gaps[0][1]), limit=format_duration(gaps[0][2]),
+    )  # fmt: skip
+    failed = sum(row[3] in ("failed", "died") for row in gaps)
+    lines = "event_id = 'task_started' AND peer_id IN (SELECT peer_id FROM waits WHERE wait_s > limit_s)"
+    times, evidence = [row[4] for row in gaps], evidence_of(dataset, lines)
+    return check.present("medium", reason, count=len(gaps), tasks=failed, times=times, evidence=evidence)
+
+
+def _limit_s(settings: Settings, role: str, host: str | None) -> float | None:
+    known = [limit for key in _TIMEOUTS if (limit := settings.get(key, role, host).seconds)]
+    return max(_MIN_S, min(known)) if known else None
