@@ -3,6 +3,7 @@
 import codecs
 
 _UTF16 = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_CONTROLS = bytes(sorted(set(range(32)) - set(b"\t\n\r\x1b")))
 
 
 def encoding_of(head: bytes) -> str:
@@ -10,8 +11,12 @@ def encoding_of(head: bytes) -> str:
     for mark, name in _UTF16:
         if head.startswith(mark):
             return name
-    even, odd = head[:512:2].count(0), head[1:512:2].count(0)
-    half = min(len(head), 512) // 2
-    if half >= 4 and max(even, odd) > 0.8 * half and min(even, odd) < 0.1 * half:
-        return "utf-16-le" if odd > even else "utf-16-be"
+    start = head[: min(len(head), 512) // 2 * 2]
+    for name, letters, zeros in (("utf-16-le", start[::2], start[1::2]), ("utf-16-be", start[1::2], start[::2])):
+        if (
+            len(letters) >= 4
+            and zeros.count(0) > 0.8 * len(zeros)
+            and len(letters.translate(None, _CONTROLS)) > 0.9 * len(letters)
+        ):
+            return name
     return "utf-8"

@@ -81,3 +81,9 @@ def test_utf_16_is_read_as_utf_8(mark, stream):
     assert b"".join(one.blocks()) == wanted
     assert one.size_bytes == len(data)
     assert one.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("data", [b"\x00\x01" * 100, b"\x00\x00\x00\x07" * 80, bytes(range(256)) * 2])
+def test_binary_data_is_not_taken_for_utf_16(data):
+    """Zeros in every second byte are UTF-16 only where the other bytes are letters."""
+    assert b"\x00" in opened(data).head()
