@@ -11,7 +11,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Fit, Interval, NotFitted, Param, wilson
 from dfly_analysis.messages import Message, message, plural
-from dfly_analysis.models.benchmark_aggregates import Summaries, read_summaries
+from dfly_analysis.models.benchmark_aggregates import BOUND, EXTREMES, RANGE, Statements, Summaries, read_summaries
 from dfly_analysis.models.distribution import Array
 
 NAME = "benchmark"
@@ -64,17 +64,18 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     others enter; of three repeats all three are known.
     """
     found = read_summaries(runs)
-    sizes, statements = found.sizes, len(found.statement_sizes)
-    if statements < MIN_COUNT:
-        reason = message("{n} times with a size are too few; {needed} are needed", n=statements, needed=MIN_COUNT)
+    stated = found.statements
+    sizes = np.unique(stated.size_bytes[stated.kind != BOUND])  # of downloads that finished
+    if len(stated.n) < MIN_COUNT:
+        reason = message("{n} times with a size are too few; {needed} are needed", n=len(stated.n), needed=MIN_COUNT)
         return NotFitted(name, reason, _COLLECT, found.n)
     if len(sizes) < 2 or sizes[-1] < 2.0 * sizes[0]:
         reason = message("all downloads have about one size: overhead and throughput cannot be separated")
         return NotFitted(name, reason, _COLLECT, found.n)
-    theta = _best(found)
+    theta = _best(stated)
     if theta is None:
         return NotFitted(name, message("the likelihood has no finite maximum"), _COLLECT, found.n)
-    spread, freedom = _covariance(found, theta)
+    spread, freedom = _covariance(stated, theta)
     rng = np.random.default_rng(_SEED)
     scale = np.sqrt(freedom / rng.chisquare(freedom, size=(_DRAWS, 1)))
     drawn = theta + scale * rng.multivariate_normal(np.zeros(3), spread, size=_DRAWS, method="eigh")
@@ -86,7 +87,7 @@ def fit_benchmark(runs: pd.DataFrame, *, name: str = NAME, level: float = 0.95) 
     )
     return BenchmarkFit(
         name=name, model=DISTRIBUTION, params=params, n=found.n, n_censored=found.n_failed,
-        goodness={"rows": float(len(np.unique(found.statement_rows))), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
+        goodness={"rows": float(len(np.unique(stated.row))), "sizes": float(len(sizes)), "lower_bounds": float(found.n_bounds)},
         largest_bytes=float(sizes[-1]), failure_rate=None if found.hidden else wilson(found.n_failed, max(found.n, 1)),
         notes=_notes(found), _drawn=drawn,
     )  # fmt: skip
@@ -106,50 +107,46 @@ def fit_benchmarks(dataset: Dataset) -> dict[str, BenchmarkFit | NotFitted]:
     return result
 
 
-def _values(found: Summaries, theta: Array) -> Array:
-    """Return the log likelihood of each statement."""
-    centre = np.log(np.exp(theta[0]) + found.statement_sizes / np.exp(theta[1]))
-    return found.log_likelihood(centre, float(np.exp(np.clip(theta[2], -8.0, 4.0))))
-
-
-def _cost(theta: Array, found: Summaries, start: Array) -> float:
+def _cost(theta: Array, stated: Statements, start: Array) -> float:
     """Return the negative log likelihood with a prior that keeps what the data do not determine finite."""
     prior = 0.5 * (((theta - start) / np.array([6.0, 6.0, 3.0])) ** 2).sum()
-    value = float(_values(found, theta).sum())
+    value = float(stated.log_likelihood(theta).sum())
     return float(prior) - value if np.isfinite(value) else 1e12
 
 
-def _start(found: Summaries) -> Array:
-    middle = np.sqrt(found.extremes.min_s * found.extremes.max_s)
-    time = np.concatenate([found.exact.time_s, np.maximum(found.ranges.lower_s, 1e-3), middle])
-    return np.array([np.log(time.min() + 1e-6), np.log((found.statement_sizes / time).max()), np.log(0.5)])
+def _start(stated: Statements) -> Array:
+    low = np.where(stated.kind == RANGE, np.maximum(stated.low_s, 1e-3), stated.low_s)
+    time = np.where(stated.kind == EXTREMES, np.sqrt(low * stated.high_s), low)
+    return np.array([np.log(time.min() + 1e-6), np.log((stated.size_bytes / time).max()), np.log(0.5)])
 
 
-def _best(found: Summaries) -> Array | None:
-    start = _start(found)
+def _best(stated: Statements) -> Array | None:
+    start = _start(stated)
     bounds = [(edge - wide, edge + wide) for edge, wide in zip(start, (12.0, 12.0, 4.0), strict=True)]
     rough: dict[str, Any] = {"method": "Nelder-Mead", "options": {"maxiter": 400, "xatol": 1e-3, "fatol": 1e-3}}
     fine: dict[str, Any] = {"method": "L-BFGS-B", "jac": "3-point", "options": {"maxiter": 200}, "bounds": bounds}
     results = []
     for shift in (0.0, -2.0):
-        near = optimize.minimize(_cost, start + np.array([shift, 0.5 * shift, 0.0]), args=(found, start), **rough)
-        results.append(optimize.minimize(_cost, near.x, args=(found, start), **fine))
+        near = optimize.minimize(_cost, start + np.array([shift, 0.5 * shift, 0.0]), args=(stated, start), **rough)
+        results.append(optimize.minimize(_cost, near.x, args=(stated, start), **fine))
     best = min(results, key=lambda result: float(result.fun))
     return np.asarray(best.x, dtype=float) if np.isfinite(best.fun) else None
 
 
-def _covariance(found: Summaries, theta: Array) -> tuple[Array, float]:
+def _covariance(stated: Statements, theta: Array) -> tuple[Array, float]:
     """Return the sandwich over rows and its degrees of freedom; the larger of it and the inverse curvature on each axis."""
-    start, steps, wide = _start(found), np.eye(3) * _STEP, np.eye(3) * 10.0 * _STEP
-    scores = np.stack([(_values(found, theta + s) - _values(found, theta - s)) / (2.0 * _STEP) for s in steps], axis=1)
+    start, steps, wide = _start(stated), np.eye(3) * _STEP, np.eye(3) * 10.0 * _STEP
+    scores = np.stack(
+        [(stated.log_likelihood(theta + s) - stated.log_likelihood(theta - s)) / (2.0 * _STEP) for s in steps], axis=1
+    )
 
     def gradient(at: Array) -> Array:
-        return np.array([(_cost(at + s, found, start) - _cost(at - s, found, start)) / (20.0 * _STEP) for s in wide])
+        return np.array([(_cost(at + s, stated, start) - _cost(at - s, stated, start)) / (20.0 * _STEP) for s in wide])
 
     curvature = np.array([(gradient(theta + s) - gradient(theta - s)) / (20.0 * _STEP) for s in wide])
     values, vectors = np.linalg.eigh(0.5 * (curvature + curvature.T))
     inverse = (vectors / np.maximum(values, 1e-3)) @ vectors.T
-    rows = np.unique(found.statement_rows, return_inverse=True)[1]
+    rows = np.unique(stated.row, return_inverse=True)[1]
     count = int(rows.max()) + 1
     if count <= 3:
         return np.asarray(inverse), float(max(len(scores) - 3, 1))

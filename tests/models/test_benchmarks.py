@@ -7,7 +7,7 @@ import pytest
 
 import dfly_analysis as dfly
 from dfly_analysis.models import fit_benchmark, fit_storage
-from dfly_analysis.models.benchmark_aggregates import read_summaries
+from dfly_analysis.models.benchmark_aggregates import RANGE, read_summaries
 from dfly_analysis.models.benchmarks import fit_benchmarks
 from dfly_analysis.schema import RUNS
 from tests.frames import dataset_of
@@ -108,8 +108,7 @@ def test_buckets_go_before_the_aggregate_of_the_same_file():
               "log_path": "a", "failures": 0}  # fmt: skip
     bucket = {"tool": "vegeta", "kind": "histogram", "n": 30, "lower_s": 0.1, "upper_s": 0.5, "log_path": "a"}
     found = read_summaries(RUNS.frame([report, bucket]))
-    assert (found.n, len(found.ranges.lower_s), len(found.extremes.n)) == (30, 1, 0)
-    assert found.ranges.size_bytes.tolist() == [1000.0]
+    assert (found.n, found.statements.kind.tolist(), found.statements.size_bytes.tolist()) == (30, [RANGE], [1000.0])
 
 
 def test_one_size_or_nothing_gives_a_reason():
