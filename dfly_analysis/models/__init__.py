@@ -12,11 +12,11 @@ from dfly_analysis.models.kaplan_meier import kaplan_meier
 from dfly_analysis.models.layer_failure import LayerShape, layer_failure_chance, layer_failure_rate, timeout_for_target
 from dfly_analysis.models.link_capacity import CapacityFit, fit_capacity
 from dfly_analysis.models.model_selection import fit_duration
-from dfly_analysis.models.storage import StorageFit, UnpackFit, fit_storage
+from dfly_analysis.models.storage import StorageFit, fit_storage
 from dfly_analysis.models.timeout_selection import choose_timeout, timeout_sensitivity
 
 __all__ = [
-    "DEFAULT_RETRY_CORRELATION", "BenchmarkFit", "CapacityFit", "DurationFit", "LayerShape", "StorageFit", "TaskFailureFit", "UnpackFit",
+    "DEFAULT_RETRY_CORRELATION", "BenchmarkFit", "CapacityFit", "DurationFit", "LayerShape", "StorageFit", "TaskFailureFit",
     "all_distributions", "check_fit", "choose_timeout", "fit_all", "fit_benchmark", "fit_capacity", "fit_duration", "fit_storage",
     "kaplan_meier", "layer_failure_chance", "layer_failure_rate", "measured_retry_correlation", "plan_runs", "task_failure_by_size",
     "timeout_for_target", "timeout_sensitivity", "wilson",

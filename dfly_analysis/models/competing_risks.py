@@ -73,24 +73,11 @@ def count_endings(attempts: Attempts) -> Mapping[str, Ending]:
 
 
 @dataclass(frozen=True)
-class TimeoutChange:
-    """Changes from one timeout to another: of the shares that are cut, fail otherwise and fail at all, and of the mean time on a slot."""
-
-    from_s: float
-    to_s: float
-    timeouts: Interval
-    others: Interval
-    failures: Interval
-    busy_s: Interval
-
-
-@dataclass(frozen=True)
 class Incidence:
-    """Cumulative incidence under one timeout, and the mean time until an attempt ends; arrays of draws, or one value each."""
+    """Cumulative incidence under one timeout: arrays of draws, or one value each."""
 
     timeout: Array
     others: Mapping[str, Array]
-    busy_s: Array
 
     @property
     def failures(self) -> Array:
@@ -122,4 +109,4 @@ def incidence(average: Average, endings: Mapping[str, Ending], x: float, y: floa
     # The trapezoids may be a little too large.
     area_s = np.where(hazard > 0, np.minimum(area_s, (1.0 - risk[:, -1]) / np.maximum(hazard, 1e-300)), area_s)
     others = {name: left * rate * area_s for name, rate in hazards.items()} | at_start
-    return Incidence(left * risk[:, -1], others, left * area_s)
+    return Incidence(left * risk[:, -1], others)

@@ -1,6 +1,6 @@
 """A fitted duration: how long an attempt at a piece takes, given its size, and how often one fails at a timeout."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
@@ -10,7 +10,7 @@ import numpy as np
 from dfly_analysis.errors import TableError
 from dfly_analysis.estimates import Fit, Interval
 from dfly_analysis.models.censored_data import Attempts
-from dfly_analysis.models.competing_risks import Ending, Incidence, TimeoutChange, incidence
+from dfly_analysis.models.competing_risks import Ending, incidence
 from dfly_analysis.models.distribution import Array
 from dfly_analysis.models.model_averaging import Average
 from dfly_analysis.models.residuals import Residuals
@@ -119,19 +119,6 @@ class DurationFit(Fit):
         pairs |= {name: (best.others[name], draws.others[name]) for name in self.endings}
         found = {name: self.average.interval(float(one[0]), drawn, level) for name, (one, drawn) in pairs.items()}
         return found | {name: self._widened(found[name], x, y, level) for name in ("timeout", "failure")}
-
-    def change(self, size_bytes: float, from_s: float, to_s: float, level: float = 0.95) -> TimeoutChange:
-        """Return what another timeout gains in timeouts, and costs in other endings and in time."""
-        _check(from_s=from_s, to_s=to_s, level=level, size_bytes=size_bytes)
-        x, ys = self._x(size_bytes), (self._y(from_s), self._y(to_s))
-        before, after = (incidence(self.average, self.endings, x, y) for y in ys)
-        drawn_before, drawn_after = (incidence(self.average, self.endings, x, y, drawn=True) for y in ys)
-
-        def between(of: Callable[[Incidence], Array]) -> Interval:
-            return self.average.interval(float((of(after) - of(before))[0]), of(drawn_after) - of(drawn_before), level)
-
-        timeouts, others = between(lambda one: one.timeout), between(lambda one: one.failures - one.timeout)
-        return TimeoutChange(from_s, to_s, timeouts, others, between(lambda one: one.failures), between(lambda one: one.busy_s))  # fmt: skip
 
     def at_speed(self, speed: float) -> Self:
         """Return the fit of a source that sends so many times as fast: what does not grow with size stays as it is."""

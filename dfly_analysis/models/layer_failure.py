@@ -1,6 +1,6 @@
 """From the failure of one attempt at a piece to the failure of a layer, and back to the timeout a layer needs."""
 
-from collections.abc import Callable, Sequence
+import bisect
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,8 +13,7 @@ from dfly_analysis.models.duration import DurationFit
 
 LONGEST_S = 30.0 * 86_400.0
 _SHORTEST_S = 1e-3
-# Between the shortest and the longest timeout, by equal factors of less than a thousandth.
-_CELLS, _CELLS_A_STEP = 2**15, 8
+_CELLS = 2**15  # between the shortest and the longest timeout, by equal factors of less than a thousandth
 
 
 @dataclass(frozen=True)
@@ -109,53 +108,32 @@ def layer_failure_rate(
 
 
 def timeout_for_target(
-    fit: DurationFit, layer: LayerShape, target_failure_rate: float, level: float = 0.95, *, competing: bool = False,
+    fit: DurationFit, layer: LayerShape, target_failure_rate: float, level: float = 0.95, *,
     retry_failure_correlation: Interval = DEFAULT_RETRY_CORRELATION,
 ) -> Interval:  # fmt: skip
-    """Return the piece timeout at which a layer's failure rate meets a target between 0 and 1.
+    """Return the piece timeout at which timeouts fail a layer as rarely as a target between 0 and 1 allows; nothing else is prevented by one.
 
-    Arguments as of `layer_failure_rate`; no timeout prevents resets, storage and origin errors, so by default only timeouts count.
     The interval (seconds) has as ``value`` where the estimate meets the target, as ``low`` where the lower end of its interval does, and
     as ``high`` where the upper end does: the timeout to set. Infinite where none up to 30 days does.
     """
     if not 0.0 < target_failure_rate < 1.0:
         raise TableError(f"target must be between 0 and 1, got {target_failure_rate}", where="timeout_for_target")
 
-    def meets(timeouts_s: list[float]) -> list[tuple[bool, ...]]:
-        """Return of each timeout whether estimate, lower and upper end of a layer's failure rate meet the target."""
-        if competing:
-            rates = [fit.failure_rate(layer.piece_bytes, timeout_s, level) for timeout_s in timeouts_s]
-        else:
-            rates = fit.timeout_rates(layer.piece_bytes, timeouts_s, level)
-        layers = (_of_layer(one, layer, retry_failure_correlation) for one in rates)
-        return [tuple(end <= target_failure_rate for end in (one.value, one.low, one.high)) for one in layers]
+    def timeout_s(cell: int) -> float:
+        return float(_SHORTEST_S * (LONGEST_S / _SHORTEST_S) ** (cell / _CELLS))
 
-    value, low, high = _smallest(meets, 3, step=2 if competing else _CELLS_A_STEP)
+    def smallest(end: str) -> float:
+        def meets(cell: int) -> bool:
+            rate = fit.timeout_rate(layer.piece_bytes, timeout_s(cell), level)
+            return bool(getattr(_of_layer(rate, layer, retry_failure_correlation), end) <= target_failure_rate)
+
+        cell = 1 + bisect.bisect_left(range(1, _CELLS + 1), True, key=meets)  # once met, it stays so
+        return timeout_s(cell) if cell <= _CELLS else float("inf")
+
+    value, low, high = (smallest(end) for end in ("value", "low", "high"))
     return Interval(value, min(low, value), max(high, value))
 
 
 def _of_layer(attempt: Interval, layer: LayerShape, correlation: Interval) -> Interval:
     ends = ((attempt.value, correlation.value), (attempt.low, correlation.low), (attempt.high, correlation.high))
     return Interval(*(layer_failure_chance(one, layer, retry_failure_correlation=other) for one, other in ends))
-
-
-def _smallest(meets: Callable[[list[float]], Sequence[Sequence[bool]]], count: int, step: int) -> list[float]:
-    """Return the smallest timeout that meets each of some conditions which, once met, stay so; to a thousandth."""
-    first, last = np.log(_SHORTEST_S), np.log(LONGEST_S)
-
-    def timeout_s(cell: int) -> float:
-        return float(np.exp(first + (last - first) * cell / _CELLS))
-
-    known = {_CELLS: meets([LONGEST_S])[0]}
-    low, width = [0] * count, _CELLS
-    while width > 1:
-        part = max(width // step, 1)
-        wanted = {begin + place for begin in low for place in range(part, width, part)}
-        new = sorted(wanted - set(known))
-        known |= dict(zip(new, meets([timeout_s(one) for one in new]), strict=True))
-        low = [
-            max((place for place in range(begin + part, begin + width, part) if not known[place][which]), default=begin)
-            for which, begin in enumerate(low)
-        ]
-        width = part
-    return [timeout_s(begin + 1) if known[_CELLS][which] else float("inf") for which, begin in enumerate(low)]

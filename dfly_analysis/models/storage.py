@@ -1,7 +1,6 @@
 """How fast storage writes, and how fast a core unpacks: from measurements, since logs do not show it."""
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -29,16 +28,12 @@ _COLLECT = message(
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class StorageFit(Fit):
-    """Bytes per second that storage writes: ``speed_bps`` and the parameter ``write`` are the median, ``spread`` is that of the log."""
+    """Bytes per second that storage writes, or compressed bytes that a core unpacks: the median, with ``spread``, that of the log.
+
+    The parameter of the same value is ``write`` or ``unpack`` (B/s).
+    """
 
     speed_bps: Interval
-
-
-class UnpackFit(StorageFit):
-    """Compressed bytes per second that a core unpacks; as `StorageFit`, the parameter is ``unpack`` (B/s)."""
-
-
-T = TypeVar("T", bound=StorageFit)
 
 
 def fit_storage(runs: pd.DataFrame, observed_bps: float = 0.0) -> StorageFit | NotFitted:
@@ -49,13 +44,13 @@ def fit_storage(runs: pd.DataFrame, observed_bps: float = 0.0) -> StorageFit | N
         if observed_bps > 0:
             reason = message("{reason}; downloads wrote at least {rate}", reason=reason, rate=format_rate(observed_bps))
         return NotFitted(NAME, reason, _COLLECT, len(speed))
-    return _fit_of(StorageFit, NAME, "write", speed)
+    return _fit_of(NAME, "write", speed)
 
 
-def fit_unpack(runs: pd.DataFrame, algorithm: str) -> UnpackFit | None:
+def fit_unpack(runs: pd.DataFrame, algorithm: str) -> StorageFit | None:
     """Return the speed at which a core unpacks, from samples whose label names the algorithm; None of fewer than three."""
     speed = _log_speeds(runs, UNPACK[algorithm])
-    return _fit_of(UnpackFit, f"unpack_{algorithm}", "unpack", speed) if len(speed) >= _MIN_COUNT else None
+    return _fit_of(f"unpack_{algorithm}", "unpack", speed) if len(speed) >= _MIN_COUNT else None
 
 
 def _log_speeds(runs: pd.DataFrame, label: str) -> Array:
@@ -66,13 +61,13 @@ def _log_speeds(runs: pd.DataFrame, label: str) -> Array:
     return np.asarray(np.log((own["size_bytes"] / own["duration_s"]).to_numpy()))
 
 
-def _fit_of(kind: type[T], name: str, parameter: str, speed: Array) -> T:
+def _fit_of(name: str, parameter: str, speed: Array) -> StorageFit:
     """Return the fit of the median speed, with Student's interval of the mean of the logs."""
     middle, spread = float(speed.mean()), float(speed.std(ddof=1))
     half = float(special.stdtrit(len(speed) - 1, 0.975)) * spread / np.sqrt(len(speed))
     found = Interval(*(float(np.exp(edge)) for edge in (middle, middle - half, middle + half)))
     param = Param(parameter, found.value, found.low, found.high, "B/s")
-    return kind(
+    return StorageFit(
         name=name, model="lognormal", params=(param,), n=len(speed), n_censored=0, goodness={"spread": spread}, speed_bps=found
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dfly_analysis.catalog.sizing_guide import Spread, compression_kinds, unpack_speeds
 from dfly_analysis.estimates import Interval, NotFitted
 from dfly_analysis.messages import Message, message
-from dfly_analysis.models import CapacityFit, UnpackFit
+from dfly_analysis.models import CapacityFit, StorageFit
 from dfly_analysis.recommendation.context import RecommendationContext
 from dfly_analysis.recommendation.recommendations import Basis, Confidence, Estimate, Item, NoRecommendation
 from dfly_analysis.recommendation.transfer_times import busy_rate_bps
@@ -66,8 +66,8 @@ def _bandwidth_to_node(context: RecommendationContext) -> tuple[float, Message] 
 
 def _estimate(context: RecommendationContext, name: str, kind: str, ratio: Spread, bandwidth_bps: float, source: Message) -> Estimate:  # fmt: skip
     speed, measured = unpack_speeds()[name], context.fits.get(f"unpack_{name}")
-    basis: Basis = "measured" if isinstance(measured, UnpackFit) else "assumed"
-    if isinstance(measured, UnpackFit):
+    basis: Basis = "measured" if isinstance(measured, StorageFit) else "assumed"
+    if isinstance(measured, StorageFit):
         speed = Spread(measured.speed_bps.value, measured.speed_bps.low, measured.speed_bps.high)
     parts = (ratio, speed, unpack_speeds()["none"])
     value = break_even_bps(*(part.value for part in parts))

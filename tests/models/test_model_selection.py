@@ -390,12 +390,6 @@ def test_timeout_for_target_is_the_shortest_that_meets_it(fit):
     assert advised.value > 60.0
 
 
-def test_no_timeout_cures_resets(fit):
-    """Where resets alone fail the layer more often than the target, the timeout asked for is infinite."""
-    found = timeout_for_target(fit, LayerShape(20 * 1024 * MIB, 64 * MIB, 16), 1e-6, competing=True)
-    assert found.value == found.high == np.inf
-
-
 def test_a_schema_frame_fits_with_its_own_types():
     """Nullable integers, strings and times of the pieces table go in as they are, and give the window."""
     from dfly_analysis.schema import PIECES
