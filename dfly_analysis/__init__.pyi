@@ -1,5 +1,7 @@
 from .api import analyse as analyse
 from .api import compare as compare
+from .api import facts as facts
+from .api import plan_preheat as plan_preheat
 from .api import sample as sample
 from .api import what_if as what_if
 from .config.check import ConfigCheck as ConfigCheck

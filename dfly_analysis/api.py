@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, WhatIfOptions
+from dfly_analysis.options import ANSWER_ONLY, AnalysisOptions, ComparisonOptions, PlanOptions, WhatIfOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dfly_analysis.dataset import Dataset
     from dfly_analysis.findings import Diagnosis
+    from dfly_analysis.recommendation.preheat_plan import PreheatPlan
     from dfly_analysis.reporting import Report
     from dfly_analysis.reporting.comparison_report import ComparisonReport
     from dfly_analysis.reporting.whatif_report import WhatIfReport
@@ -216,7 +219,7 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
         concurrent_layers=concurrent_layers, seed=seed, values=values, chart=chart, client=client, scheduler=scheduler,
         manager=manager, tz=tz, log_format=log_format, prometheus=prometheus, cache=cache, lang=lang,
     )  # fmt: skip
-    texts = [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
+    texts = _assignments(changes)
     parsed = parse_changes(texts, role=role)  # refuse a wrong key before the logs are read
     dataset = _load(paths, values, options)
     found = simulate(
@@ -225,6 +228,136 @@ def what_if(  # noqa: PLR0913 - the options of `dfly_analysis.options.WhatIfOpti
     )  # fmt: skip
     shown = {"paths": _listed(paths), "changes": dict(text.split("=", 1) for text in texts)}
     return WhatIfReport(found, dataset, {**shown, **options.parameters()})
+
+
+def plan_preheat(  # noqa: PLR0913 - the options of the command ``plan-preheat``
+    manifest: str | os.PathLike[str],
+    logs: Paths | Dataset | None = None,
+    *,
+    values: Values = None,
+    changes: Mapping[str, str] | Sequence[str] = (),
+    chart: str | None = None,
+    client: str | None = None,
+    scheduler: str | None = None,
+    manager: str | None = None,
+    image: str | None = None,
+    platform: str | None = None,
+    first: Sequence[str] = (),
+    annotation: str | None = None,
+    scope: str = "single_seed_peer",
+    parallel: int | None = None,
+    target_failure_rate: float = 1e-3,
+    bandwidth: str | float | None = None,
+    seed_bandwidth: str | float | None = None,
+    node_rate: str | float | None = None,
+    unpack_rate: str | float | None = None,
+) -> PreheatPlan:
+    """Plan the preheat of an image: stages, layers at the same time, times, failure rates and job requests.
+
+    Parameters
+    ----------
+    manifest : path
+        OCI or Docker manifest, OCI layout, output of ``docker manifest inspect -v``, or a preheat job's JSON.
+    logs : path, sequence of paths, or Dataset, optional
+        A run with the same registry and cluster, from which times and failure rates are predicted.
+    values : path or mapping, optional
+        Helm values to plan under, over the settings of that run as ``helm upgrade`` applies them.
+    changes : mapping of str to str, or sequence of str
+        Single settings over the values, ``{"download.pieceTimeout": "120s"}``.
+    chart, client, scheduler, manager : str, optional
+        Releases in force.
+    image : str, optional
+        Image for the URLs in the jobs, ``registry.example/ml/train:v1``.
+    platform : str, optional
+        Platform to choose from an image index, ``linux/amd64``.
+    first : sequence of str
+        Layers needed at start-up: digests, or how they begin.
+    annotation : str, optional
+        Layers with this annotation are needed at start-up.
+    scope : {"single_seed_peer", "all_seed_peers", "all_peers"}
+        Peers to preheat.
+    parallel : int, optional
+        Layers to preheat at the same time; default: chosen by the plan.
+    target_failure_rate : float
+        Accepted failure rate of the whole preheat, between 0 and 1.
+    bandwidth, seed_bandwidth, node_rate, unpack_rate : str or float, optional
+        From the registry to all seed clients, from the seed clients to one node, of a node's own cache, and of unpacking:
+        ``100MB/s`` or bytes per second.
+
+    Returns
+    -------
+    PreheatPlan
+
+    Raises
+    ------
+    DflyError
+        If the manifest, the releases, the changes or another option cannot be used.
+
+    Examples
+    --------
+    >>> plan = dfly.plan_preheat("manifest.json", dfly.sample("slow-v1.5.1"), image="registry.example/ml/train:v1")
+    >>> plan.time  # of the whole preheat, seconds
+    """
+    from dfly_analysis.config.helm_values import read_values
+    from dfly_analysis.config.resolve import Settings
+    from dfly_analysis.dataset import Dataset, as_dataset
+    from dfly_analysis.models import fit_all
+    from dfly_analysis.recommendation.manifest import load_manifest
+    from dfly_analysis.recommendation.preheat_plan import plan_preheat as plan
+    from dfly_analysis.simulation import parse_changes
+
+    options = PlanOptions.of(
+        values=values, chart=chart, client=client, scheduler=scheduler, manager=manager, target_failure_rate=target_failure_rate,
+        bandwidth=bandwidth, seed_bandwidth=seed_bandwidth, node_rate=node_rate, unpack_rate=unpack_rate,
+    )  # fmt: skip
+    changed = {f"{one.role}.config.{one.key}": one.written for one in parse_changes(_assignments(changes))}
+    read = read_values(values)
+    found = load_manifest(manifest, image=image, platform=platform)
+    dataset = None if logs is None else as_dataset(logs if isinstance(logs, Dataset) else _listed(logs))
+    settings = dataset.settings if dataset is not None else Settings.resolve(
+        values, chart=chart, client=client, scheduler=scheduler, manager=manager
+    )  # fmt: skip
+    rates = {
+        "registry": options.bandwidth, "seed": options.seed_bandwidth, "node": options.node_rate, "unpack": options.unpack_rate,
+    }  # fmt: skip
+    return plan(
+        found, settings=settings.with_upgrade(replace(read, entries={**read.entries, **changed})), dataset=dataset,
+        fits=None if dataset is None else fit_all(dataset), first=first, annotation=annotation, scope=scope, parallel=parallel,
+        target_failure_rate=target_failure_rate, rates=rates,
+    )  # fmt: skip
+
+
+def facts(key: str, at: str | None = None) -> pd.DataFrame:
+    """Look up the defaults of a setting.
+
+    Parameters
+    ----------
+    key : str
+        ``download.pieceTimeout``, its last part, a Helm path, or ``seedClient:KEY``.
+    at : str, optional
+        A release, ``v1.5.1`` of the client, ``v2.5.1`` of scheduler and Manager or ``1.7.4`` of the chart; default: all.
+
+    Returns
+    -------
+    DataFrame
+        A row for each component and layer, and without `at` for each span of releases: ``component``, ``key``, ``helm_path``,
+        ``layer``, ``default``, ``source`` and more.
+
+    Raises
+    ------
+    DflyError
+        If the key or the release is not known.
+
+    Examples
+    --------
+    >>> dfly.facts("download.pieceTimeout", at="v1.5.1")["value"].unique()
+    array(['360s'], dtype=object)
+    """
+    import pandas as pd
+
+    from dfly_analysis.catalog.defaults import defaults_at, defaults_by_release
+
+    return pd.DataFrame(defaults_at(key, at) if at else defaults_by_release(key))
 
 
 def sample(name: str = "article-v0.1.118") -> str:
@@ -283,6 +416,10 @@ def _load(
         cache=Cache.of_user() if options.cache else None,
         prometheus=Prometheus(options.prometheus) if options.prometheus else None,
     )  # fmt: skip
+
+
+def _assignments(changes: Mapping[str, str] | Sequence[str]) -> list[str]:
+    return [f"{key}={value}" for key, value in changes.items()] if isinstance(changes, Mapping) else list(changes)
 
 
 def _listed(paths: Paths | Dataset) -> list[str]:

@@ -339,3 +339,22 @@ class SimulationOptions(Options):
 @dataclass(frozen=True)
 class WhatIfOptions(LanguageOptions, ReadingOptions, SettingsOptions, SimulationOptions):
     """Options of `dfly_analysis.what_if`, of ``whatif`` and of its notebook."""
+
+
+@dataclass(frozen=True)
+class LinkOptions(Options):
+    """How fast the links are over which a preheat and the pulls after it go."""
+
+    bandwidth: Annotated[
+        Bandwidth | None, "Bandwidth from the registry to all seed clients together, e.g. 100MB/s."
+    ] = None
+    seed_bandwidth: Annotated[Bandwidth | None, "Bandwidth from the seed clients to one node, e.g. 1Gbit/s."] = None
+    node_rate: Annotated[Bandwidth | None, "Read rate of a node's own cache, e.g. 1GB/s."] = None
+    unpack_rate: Annotated[
+        Bandwidth | None, "Rate at which a node unpacks layers, in compressed bytes, e.g. 150MB/s."
+    ] = None
+
+
+@dataclass(frozen=True)
+class PlanOptions(TargetOptions, SettingsOptions, LinkOptions):
+    """Options of `dfly_analysis.plan_preheat` and of ``plan-preheat``."""

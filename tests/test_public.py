@@ -123,6 +123,22 @@ def test_stages_go_together(article, answer):
     assert {name for name, one in fits.items() if isinstance(one, dfly.NotFitted)} | {"piece_from_source"} <= set(fits)
 
 
+def test_a_plan_and_facts_are_had_from_python(tmp_path, article):
+    """They take what their commands take, and refuse what those refuse."""
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(
+        json.dumps({"schemaVersion": 2, "layers": [{"digest": f"sha256:{'1' * 64}", "size": 2 * 10**9}]})
+    )
+    plan = dfly.plan_preheat(manifest, article, changes={"download.pieceTimeout": "77s"})
+    assert any("77 s" in one for one in plan.assumptions)
+    assert dfly.plan_preheat(manifest, bandwidth="100MB/s").time.value == pytest.approx(20)
+    with pytest.raises(dfly.DflyError, match="no unit"):
+        dfly.plan_preheat(manifest, bandwidth="100")
+    assert set(dfly.facts("download.pieceTimeout", at="v1.5.1")["value"]) == {"360s"}
+    with pytest.raises(dfly.DflyError):
+        dfly.facts("no.such.key")
+
+
 def test_results_are_json_with_a_version(article, answer):
     """Each shape of the contract survives a strict JSON writer and carries its version."""
     findings, fits, advice = answer

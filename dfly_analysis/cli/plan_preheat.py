@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import combined, command, format_option, load_dataset, option, options, resolve_settings
+from dfly_analysis.cli.options import combined, command, format_option, load_dataset, options
 from dfly_analysis.cli.output import Row, bullets, message, print_result, table, wrap
-from dfly_analysis.errors import SourceError
-from dfly_analysis.options import Bandwidth, ReadingOptions, SettingsOptions, TargetOptions
+from dfly_analysis.options import LinkOptions, ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.quantities import interval_text
 from dfly_analysis.units import format_size
 
 if TYPE_CHECKING:
-    from dfly_analysis.config.helm_values import UserValues
     from dfly_analysis.estimates import Interval
-    from dfly_analysis.recommendation.manifest import Manifest
     from dfly_analysis.recommendation.preheat_plan import PreheatPlan
 
 _SCOPES = ("single_seed_peer", "all_seed_peers", "all_peers")
@@ -45,10 +40,6 @@ _plan_options = combined(
     click.option("--parallel", type=click.IntRange(1, 100), metavar="N", help="Layers to preheat at the same time.  [default: chosen by the plan]"),
     click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Setting to plan under, as in whatif; may be repeated."),
     click.option("--from", "logs", multiple=True, metavar="PATH", help="Logs of a run to base the prediction on; may be repeated."),
-    option("--bandwidth", kind=Bandwidth, help="Bandwidth from the registry to all seed clients together, e.g. 100MB/s."),
-    option("--seed-bandwidth", kind=Bandwidth, help="Bandwidth from the seed clients to one node, e.g. 1Gbit/s."),
-    option("--node-rate", kind=Bandwidth, help="Read rate of a node's own cache, e.g. 1GB/s."),
-    option("--unpack-rate", kind=Bandwidth, help="Rate at which a node unpacks layers, in compressed bytes, e.g. 150MB/s."),
 )  # fmt: skip
 
 
@@ -58,19 +49,11 @@ _plan_options = combined(
 )
 @click.argument("manifest", metavar="MANIFEST")
 @_plan_options
-@options(SettingsOptions)
+@options(LinkOptions, SettingsOptions)
 @options(TargetOptions, without=("size",))
 @options(ReadingOptions)
 @format_option
-def plan_preheat(
-    manifest: str,
-    image: str | None,
-    platform: str | None,
-    logs: tuple[str, ...],
-    changes: tuple[str, ...],
-    output_format: str,
-    **given: Any,
-) -> None:
+def plan_preheat(manifest: str, logs: tuple[str, ...], output_format: str, **given: Any) -> None:
     """Plan the preheat of an image: stages, times, failure rates.
 
     The plan says how many layers to preheat at the same time, gives the job requests, and how to verify that all layers
@@ -80,56 +63,16 @@ def plan_preheat(
     or - for stdin. Times and failure rates are predicted from the logs given with --from, else from --bandwidth; the plan
     lists its assumptions. --values and --set apply over the settings of that run, as `helm upgrade` would.
     """
-    from dfly_analysis.models import fit_all
-    from dfly_analysis.recommendation.preheat_plan import plan_preheat as plan
+    from dfly_analysis import api
 
-    upgrade = _upgrade(given["values"], changes)
-    found = _read_manifest(manifest, image, platform)
     dataset = load_dataset(logs, given | {"values": None}) if logs else None
-    settings = (dataset.settings if dataset is not None else resolve_settings(given)).with_upgrade(upgrade)
-    rates = {"registry": "bandwidth", "seed": "seed_bandwidth", "node": "node_rate", "unpack": "unpack_rate"}
-    requested = {name: given[name] for name in ("first", "annotation", "scope", "parallel", "target_failure_rate")}
-    planned = plan(
-        found, settings=settings, dataset=dataset, fits=fit_all(dataset) if dataset is not None else None,
-        rates={link: given[name] for link, name in rates.items()}, **requested,
-    )  # fmt: skip
+    reading = {one.name for one in fields(ReadingOptions)}
+    planned = api.plan_preheat(
+        manifest, dataset, **{name: value for name, value in given.items() if name not in reading}
+    )
     print_result(_json(planned), output_format, _stages(planned), lambda: _view(planned))
     for warning in planned.warnings:
         message(f"warning: {warning}")
-
-
-def _upgrade(values: Any, changes: Sequence[str]) -> UserValues:
-    """Return the Helm values to plan under: those of the file, and over them the single changes."""
-    from dfly_analysis.config.helm_values import read_values
-    from dfly_analysis.simulation import parse_changes
-
-    read = read_values(values)
-    changed = {f"{one.role}.config.{one.key}": one.written for one in parse_changes(changes)}
-    return replace(read, entries={**read.entries, **changed}) if changed else read
-
-
-def _read_manifest(name: str, image: str | None, platform: str | None) -> Manifest:
-    from dfly_analysis.recommendation.manifest import image_url, read_manifest
-
-    folder = None
-    if name == "-":
-        source, text = "standard input", sys.stdin.read()
-    else:
-        path = Path(name)
-        folder = path if path.is_dir() else path.parent
-        path = path / "index.json" if path.is_dir() else path
-        source = str(path)
-        try:
-            text = path.read_text("utf-8")
-        except UnicodeDecodeError:
-            raise SourceError("is not JSON", where=source, hint="give the manifest, not the image itself") from None
-        except OSError as problem:
-            if Path(name).is_dir():
-                hint = "give an OCI layout, which contains index.json, or a manifest"
-                raise SourceError("the directory is not an OCI layout", where=name, hint=hint) from problem
-            raise SourceError(f"cannot be read: {problem.strerror}", where=source, hint="check the path") from problem
-    found = read_manifest(text, source, platform=platform, folder=folder)
-    return replace(found, url=image_url(image) if image else found.url, platform=found.platform or platform)
 
 
 def _json(plan: PreheatPlan) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,6 +66,28 @@ def total_bytes(layers: Sequence[Layer]) -> int | None:
     """Return the size of layers together; None where one is not known."""
     sizes = [layer.size_bytes for layer in layers]
     return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def load_manifest(path: str | PathLike[str], *, image: str | None = None, platform: str | None = None) -> Manifest:
+    """Read a file, a folder with an OCI layout, or ``-`` for standard input, see `read_manifest`; `image` names where it is preheated from."""
+    if path == "-":
+        found = read_manifest(sys.stdin.read(), "standard input", platform=platform)
+    else:
+        given = Path(path)
+        file = given / "index.json" if given.is_dir() else given
+        try:
+            text = file.read_text("utf-8")
+        except UnicodeDecodeError:
+            raise SourceError("is not JSON", where=str(file), hint="give the manifest, not the image itself") from None
+        except OSError as problem:
+            if given.is_dir():
+                hint = "give an OCI layout, which contains index.json, or a manifest"
+                raise SourceError("the directory is not an OCI layout", where=str(given), hint=hint) from problem
+            raise SourceError(
+                f"cannot be read: {problem.strerror}", where=str(file), hint="check the path"
+            ) from problem
+        found = read_manifest(text, str(file), platform=platform, folder=file.parent)
+    return replace(found, url=image_url(image) if image else found.url, platform=found.platform or platform)
 
 
 def read_manifest(text: str, source: str, *, platform: str | None = None, folder: Path | None = None) -> Manifest:
