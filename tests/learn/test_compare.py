@@ -153,3 +153,12 @@ def test_the_first_charts_write_the_tag_beside_the_image():
     assert read_chart({"values.yaml": values}).images == {
         "manager": "v0.1.0", "scheduler": None, "client": "v1.5.10", "seedClient": None,
     }  # fmt: skip
+
+
+def test_metrics_of_the_old_client_are_not_those_of_a_service():
+    """Packages that they share register metrics of the Go client, which have no series in manager and scheduler."""
+    shared = Facts(
+        metrics=(Metric("dragonfly_dfdaemon_oven_total", "counter"), Metric("dragonfly_manager_oven_total", "counter"))
+    )
+    found = [one for one in compare.compare("manager", "v2.5.1", shared).differences if "oven" in one]
+    assert found == ["manager v2.5.1 exports dragonfly_manager_oven_total, counter; the catalogue says nothing"]

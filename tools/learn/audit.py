@@ -80,7 +80,7 @@ def _page(rows: Sequence[Audit]) -> Iterator[str]:
     yield (
         "Written by `make audit`: each release is read from its crates or its repository by the parsers in `tools/learn`, and compared with "
         "the catalogue. Keys: name, default, and whether the release reads it; of manager and scheduler the catalogue leaves out keys on "
-        "which no preheat depends. Metrics: name, kind and labels. Pre-releases count as their release.\n"
+        "which no preheat depends. Metrics: name, kind and labels, without those of the old Go client. Pre-releases count as their release.\n"
     )
     yield "| line | releases read | not read | pairs of key and release | of these left out | pairs of metric and release | differences |\n|---|---|---|---|---|---|---|"
     for row in rows:
@@ -99,7 +99,7 @@ def _page(rows: Sequence[Audit]) -> Iterator[str]:
     yield (
         "A text counts once, however many places write it. *Event* and *signature*: what a diagnosis uses. *Error*: nothing but the text "
         "of an error, which has a signature of its own. *Named*: known as a step whose error tells, or as without effect on a preheat "
-        "(`catalog/entries/log_statements`).\n"
+        "(`catalog/entries/log_statements`). Packages that manager and scheduler share count for both, whether or not both call them.\n"
     )
     yield "| component | release | texts | event | signature | error | named | not matched | share matched |\n|---|---|---|---|---|---|---|---|---|"
     for row in rows:

@@ -23,6 +23,8 @@ _NO_KEYS = ("fixed:", "metric:", "POST ", "database:")
 """Beginnings of what the catalogue holds beside the keys of configuration files."""
 _OF_A_LIBRARY = re.compile(r"(?:dragonfly_)?manager_re(?:quest|sponse)")
 """Metrics that no source of the component names."""
+_OF_THE_GO_CLIENT = re.compile(r"dragonfly_dfdaemon_")
+"""Metrics of the packages that manager and scheduler share with the old Go client: without series there, as they download nothing."""
 _FILLERS = ("x", "ab-7", '"x"', "7", "x: y", "10.0.0.1:65000")
 _PARSERS: Mapping[str, Callable[[Any], float]] = {"duration": parse_duration, "size": parse_size, "rate": parse_size}
 _UNITS = {
@@ -151,7 +153,7 @@ def _compare_metrics(component: str, release: str, metrics: Iterable[Metric], fo
         for item in all_defaults()
         if item.component == component and item.key.startswith("metric:")
     }
-    exported = {one.name: one for one in metrics}
+    exported = {one.name: one for one in metrics if component == "client" or not _OF_THE_GO_CLIENT.match(one.name)}
     for name, metric in exported.items():
         era = known[name].at(release) if name in known else None
         if era is None or era.default != metric.shape:
