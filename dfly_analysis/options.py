@@ -64,8 +64,8 @@ class Flag:
 
 
 def read_release(line: Line, value: Any) -> str:
-    """Return the known release that a value is treated as: itself, or the newest of its major version if it is newer; else raise."""
-    from dfly_analysis.catalog.releases import LINE_TITLES, known_release, parse_version, releases
+    """Return the known release that a value is treated as: itself, or the newest if it is newer, of the same major version or the next; else raise."""
+    from dfly_analysis.catalog.releases import LINE_TITLES, is_known, known_release, parse_version, releases
 
     text, known = str(value).strip(), releases(line)
     requested, tagged = parse_version(text), {parse_version(one) for one in known}
@@ -73,9 +73,12 @@ def read_release(line: Line, value: Any) -> str:
         return text
     newest, fallback = max(tagged), known_release(line, text)
     is_variant = parse_version(str(requested)) in tagged
-    if fallback and (is_variant or (requested > newest and requested.release[0] == newest.release[0])):
+    other: Line = "client" if line == "server" else "server"
+    is_of_other = is_known(other, text) and line != "chart"
+    is_newer = requested > newest and requested.release[0] - newest.release[0] <= 1
+    if fallback and (is_variant or (is_newer and not is_of_other)):
         return fallback
-    similar = suggest_similar(text, known)
+    similar = f"{text} is a release of {LINE_TITLES[other]}" if is_of_other else suggest_similar(text, known)
     span = f"known releases: {known[0]} to {known[-1]}{'; ' if similar else ''}{similar}"
     raise DflyError(f"unknown {LINE_TITLES[line]} release {text}", hint=span)
 

@@ -55,6 +55,7 @@ def test_a_notebook_has_the_declared_parameters(path: Path):
     ({"target_failure_rate": 2}, "target_failure_rate: must be less than 1, got 2"),
     ({"log_format": "zap-consol"}, "log_format: unknown log format 'zap-consol' (did you mean zap-console, zap-json?)"),
     ({"chart": "9.9.9"}, "chart: unknown chart release 9.9.9 (known releases: 0.1.0 to 1.7.4; did you mean 0.9.9, 0.9.8, 0.9.7?)"),
+    ({"client": "v2.0.0"}, "client: unknown client release v2.0.0 (known releases: v0.1.0 to v1.5.10; v2.0.0 is a release of manager and scheduler)"),
     ({"values": 3}, "values: must be a path or a mapping, got int (give the Helm values file)"),
     ({"cache": "perhaps"}, "cache: must be a valid boolean, unable to interpret input, got 'perhaps'"),
 ])  # fmt: skip
@@ -63,6 +64,20 @@ def test_a_wrong_option_is_one_line(given, line):
     with pytest.raises(dfly.DflyError) as caught:
         AnalysisOptions.of(**given)
     assert str(caught.value) == line
+
+
+def test_a_newer_release_of_this_or_the_next_major_version_is_taken():
+    """Tomorrow's releases and forks count as the newest known; a number far from it is a slip."""
+    newer = [
+        {"client": "v1.6.0"},
+        {"client": "v1.5.10-mycorp.3"},
+        {"client": "v2.9.9"},
+        {"scheduler": "v3.0.0"},
+        {"chart": "2.0.0"},
+    ]
+    assert [AnalysisOptions.of(**one) is not None for one in newer] == [True] * len(newer)
+    with pytest.raises(dfly.DflyError, match=r"unknown client release v3\.0\.0"):
+        AnalysisOptions.of(client="v3.0.0")
 
 
 def test_parameters_can_be_given_again():

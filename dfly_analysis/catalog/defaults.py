@@ -12,6 +12,7 @@ from dfly_analysis.catalog.releases import (
     chart_with,
     entry_at,
     images_of,
+    is_known,
     known_release,
     line_of,
     parse_version,
@@ -222,7 +223,13 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
 def defaults_at(key: str, version: str) -> list[dict[str, Any]]:
     """Return the values of a key (see `find_defaults`) in a release of client, services or chart, a row for each component and layer; a FactMissingError if one is unknown, or of another line than the key."""
     line, known, assumptions = _asked(version)
-    found = find_defaults(key)
+    try:
+        found = find_defaults(key)
+    except FactMissingError as error:
+        if is_known(line, version):
+            raise
+        reason = f"{error.message} up to {releases(line)[-1]}, the newest known release; whether {version} reads it is not known"
+        raise FactMissingError(reason, hint=error.hint) from error
     rows = [row for item in found for row in _rows(item, line, known, assumptions)]
     if not rows:
         lines = " or ".join(dict.fromkeys(f"{LINE_TITLES[item.line]} ({releases(item.line)[-1]} …)" for item in found))

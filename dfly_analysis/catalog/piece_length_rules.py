@@ -26,9 +26,9 @@ class PieceRules(Span):
     """How many passes over a layer there are, and over one of a single piece: one where it goes to the source without the scheduler."""
     retries_before_body: int  # how often a pass retries a request without a body (``backend.maxRetries`` from v1.3.8)
     siblings_cancelled: bool
-    """Whether the other pieces in flight are cancelled when one fails (from v1.0.18), or run on and are not reported."""
+    """Whether the other pieces in flight are cancelled when one fails (up to v0.1.96, and from v1.0.18), or run on and are not reported."""
     noticed_at_once: bool
-    """Whether a round ends at its first failed piece, or only once its last piece has been given a slot (from v1.0.18)."""
+    """Whether a round ends at its first failed piece, or only once its last piece has been given a slot (v0.1.39 to v0.1.89, and from v1.0.18)."""
     source_concurrency: str
     """The key that limits the concurrent pieces of a layer from the source; `PARENT_CONCURRENCY` limits those from parents."""
 

@@ -15,7 +15,7 @@ Line = Literal["client", "server", "chart"]
 LINE_TITLES: Mapping[Line, str] = {"client": "client", "server": "manager and scheduler", "chart": "chart"}
 _VERSION = re.compile(r"(?:dragonfly-|chart-)?v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+\S+|@sha256:\w+)?")
 _PRERELEASES = ("alpha", "beta", "rc", "pre", "dev")
-_HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.4 (chart)"
+_HINT = "write it like v0.1.118 (client), v2.5.1 (manager and scheduler) or 1.7.4 (chart); of a build without a number, name the release it was made from"
 
 
 @dataclass(frozen=True, order=True)

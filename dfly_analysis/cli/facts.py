@@ -63,6 +63,7 @@ def facts(
         changes, data = [asdict(change) for change in note.changes], asdict(note)
         for one, shown in zip(note.consequences, data["consequences"], strict=True):
             shown["text"] = translate(one.text, lang)
+        data["notes"] = [translate(one, lang) for one in note.notes]
         print_result(data, output_format, changes, lambda: _upgrade_view(note, lang))
         return
     if size is not None:
@@ -97,6 +98,7 @@ def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
         after=note.to_version, size=format_size(note.size_bytes),
     )  # fmt: skip
     yield wrap(translate(head, lang))
+    yield from (wrap(translate(message("note: {note}", note=one), lang)) for one in note.notes)
     if not note.changes and not note.consequences:
         yield translate(message("no known difference"), lang)
         return

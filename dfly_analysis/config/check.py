@@ -14,8 +14,10 @@ from dfly_analysis.config.helm_values import WrittenKey, read_values
 from dfly_analysis.config.ignored_keys import find_ignored_keys
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
+from dfly_analysis.config.setting import CLIENT_ROLES
 from dfly_analysis.errors import SettingsError
 from dfly_analysis.findings import Finding
+from dfly_analysis.messages import message
 from dfly_analysis.schema import SEVERITIES
 from dfly_analysis.units import parse_rate, parse_size
 
@@ -125,6 +127,12 @@ def _assumed(query: Query) -> Iterator[str]:
     if unknown and settings.chart is None:
         roles = ", ".join(unknown)
         yield f"unknown release of {roles}, so its defaults are unknown; give --chart, or --client and --scheduler"
+    for role in query.roles:
+        if f"{role}.image.tag" in settings.user.entries and (reason := settings.assumed(role)):
+            option = "--client" if role in CLIENT_ROLES else "--scheduler"
+            yield message(
+                "{reason}: give the release that it was made from with {option}", reason=reason, option=option
+            )
     if settings.charts and settings.chart is None:
         yield f"no --chart is given; what the values leave out is that of {settings.chart_source}"
     elif settings.chart is None and not settings.rendered and (client := settings.versions.get("client")):

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
@@ -175,7 +175,25 @@ def _placed(values: UserValues) -> UserValues:
     placed = set(written.values()) | {part.path for part in parts}
     if sum(value is not None for value in values.entries.values()) > 2 * len(placed):
         return values  # most of it is another program's
+    sections = _sections(parts)
+    for path in [path for path in entries if path in values.entries and path.rpartition(".")[0] in sections]:
+        for role in sections[path.rpartition(".")[0]]:
+            target = f"{role}.config.{path}"
+            entries[target], lines[target] = values.entries[path], values.lines.get(path, 0)
+            written[target] = f"{values.prefix}{path}"
+        del entries[path]
     return replace(values, entries=entries, lines=lines, written=written, parts=tuple(parts))
+
+
+def _sections(parts: Iterable[WrittenKey]) -> dict[str, tuple[str, ...]]:
+    """Return the sections of a component's file that the parts stand in as that file has them, and the roles: what else stands there is a key too, known or not."""
+    found: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        section = part.path.rpartition(".")[0]
+        roles = [role for place in part.places if place.key == part.path for role in place.roles if role in ROLES]
+        if section and roles:
+            found[section] = tuple(dict.fromkeys((*found.get(section, ()), *roles)))
+    return found
 
 
 def _targets(path: str, places: tuple[KeyPlace, ...]) -> list[str]:

@@ -140,7 +140,12 @@ def _of_known_release(settings: Settings, role: str, found: _Ignored | None) -> 
     """Return what is known of a key, marked where the release itself is not known: it may read what the nearest known one does not."""
     version = settings.versions.get(role)
     line: Line = "client" if role in CLIENT_ROLES else "server"
-    if found is None or version is None or found.kind == "not_passed_on" or is_known(line, version):
+    if found is None or found.kind == "not_passed_on":
+        return found
+    if assumed := settings.assumed(role):
+        reason = message("{reason}; of the nearest known release: {other}", reason=assumed, other=found.reason)
+        return _Ignored("unknown_release", reason)
+    if version is None or is_known(line, version):
         return found
     reason = message(
         "whether {role} {version} reads it is not known to this version of dfly-analysis; of the nearest known release: {reason}",
@@ -241,8 +246,12 @@ def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = 
     line: Line = "client" if role in CLIENT_ROLES else "server"
     version = settings.versions.get(role)
     values = {"role": role, "version": version}
-    if version is not None and not is_known(line, version):
+    reason = None
+    if assumed := settings.assumed(role):
+        reason = message("not known to this version of dfly-analysis; {reason}", reason=assumed)
+    elif version is not None and not is_known(line, version):
         reason = message("not known to this version of dfly-analysis, nor is {role} {version}", **values)
+    if reason:
         return _Ignored("unknown_release", _with_nearest(reason, role, key))
     expected = key_spelling.suggest_keys(role, key)
     if expected and expected[0].lower() == key.lower():

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from dfly_analysis.catalog.defaults import chart_run, defaults_of
 from dfly_analysis.catalog.piece_length_rules import PARENT_CONCURRENCY, concurrency_key, piece_length_rule
-from dfly_analysis.catalog.releases import Line, charts_of_images, images_of, known_release, parse_version, releases
+from dfly_analysis.catalog.releases import (
+    Line,
+    charts_of_images,
+    images_of,
+    is_known,
+    known_release,
+    parse_version,
+    release_note,
+    releases,
+)
 from dfly_analysis.config.helm_values import UserValues, read_values
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.setting import (
@@ -23,7 +32,7 @@ from dfly_analysis.config.setting import (
     is_chart_only,
 )
 from dfly_analysis.errors import FactMissingError, SettingsError, suggest_similar
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 from dfly_analysis.schema import ROLES
 
 if TYPE_CHECKING:
@@ -77,6 +86,43 @@ class Settings:
         named = {role: _written(given[role]) or _tag(user, role) for role in ROLES}
         versions = {role: named[role] or shipped[role] for role in ROLES}
         return cls(number, versions, user, given=frozenset(role for role in ROLES if named[role]))
+
+    def assumed(self, role: str) -> Message | None:
+        """Return why a role's release is only assumed to be that of a chart: the chart is not known, or the image tag of the values names no release; None where neither is so."""
+        own = images_of(self.chart).get(role) if self.chart is not None else None
+        if role in self.given or own != self.versions.get(role):
+            return None
+        tag = self.user.entries.get(f"{role}.image.tag")
+        if tag is not None and str(tag) not in (own, ""):
+            return message("the image tag {tag} names no release of the {role}", tag=tag, role=role)
+        if own is None or self.chart is None or is_known("chart", self.chart):
+            return None
+        return message(
+            "which {role} chart {chart} ships is not known to this version of dfly-analysis",
+            role=role,
+            chart=self.chart,
+        )
+
+    def release_text(self, role: str) -> str:
+        """Return a role's release as text, with the nearest known one where it is not known, and what it is assumed from; empty where there is none."""
+        version = self.versions.get(role)
+        if version is None:
+            return ""
+        if (reason := self.assumed(role)) is None:
+            return as_known("client" if role in CLIENT_ROLES else "server", version)
+        chart = known_release("chart", self.chart or "")
+        return message("{version} (of chart {chart}: {reason})", version=version, chart=chart, reason=reason)
+
+    def release_note(self, role: str) -> Message | None:
+        """Return the note that a client's release is not known, and which one counts instead; None where it is known."""
+        version, reason = self.versions.get(role), self.assumed(role)
+        if version is None or reason is None:
+            return release_note(version)
+        return message(
+            "{reason}: defaults, piece lengths and retries are those of client {version}",
+            reason=reason,
+            version=version,
+        )
 
     @property
     def charts(self) -> tuple[str, ...]:
@@ -217,8 +263,8 @@ class Settings:
             found = defaults_of(role, name)
             era = found.at(version) if found and version else None
             if found and era and version:
-                component, known = "client" if role in CLIENT_ROLES else role, as_known(found.line, version)
-                source = message("{component} {version} (binary)", component=component, version=known)
+                component = "client" if role in CLIENT_ROLES else role
+                source = message("{component} {version} (binary)", component=component, version=self.release_text(role))
                 return (Setting(name, role, host, era.default, "binary", source, found.helm_path),)
         return ()
 
@@ -263,7 +309,7 @@ class Settings:
         version = self.versions.get(role)
         if role not in CLIENT_ROLES or version is None:
             return ()
-        source = message("{component} {version} (binary)", component="client", version=as_known("client", version))
+        source = message("{component} {version} (binary)", component="client", version=self.release_text(role))
         return (Setting(PIECE_LENGTH, role, host, piece_length_rule(version), "binary", source),)
 
 
@@ -351,6 +397,8 @@ def _possible_charts(
     values = {"charts": span, "version": next(iter(clients.values()))}
     if shipped:
         return found, message("chart {charts}, which ships client {version}", **values)
+    if not is_known("client", values["version"]):
+        return found, message("chart {charts}, nearest to client {version}, which no known chart ships", **values)
     return found, message("chart {charts}, nearest to client {version}, which no chart ships", **values)
 
 

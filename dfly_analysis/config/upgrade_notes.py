@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
-from dfly_analysis.catalog.releases import Line, changes_after, line_of, parse_version
+from dfly_analysis.catalog.releases import Line, changes_after, is_known, known_release, line_of, parse_version
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
@@ -41,6 +41,8 @@ class UpgradeNote:
     size_bytes: int
     consequences: tuple[Consequence, ...]
     changes: tuple[Change, ...]
+    notes: tuple[Message, ...] = ()
+    """What is not known of a release that the catalogue does not have."""
 
 
 def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZE_BYTES) -> UpgradeNote:
@@ -59,7 +61,17 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
         *_keys(*sides),
         *_rules(size_bytes, *sides),
     )
-    return UpgradeNote(line, first, second, size_bytes, found, changes)
+    return UpgradeNote(line, first, second, size_bytes, found, changes, tuple(_unknown(line, first, second)))
+
+
+def _unknown(line: Line, *versions: str) -> Iterator[Message]:
+    for version in dict.fromkeys(versions):
+        known = known_release(line, version)
+        if known is not None and not is_known(line, version):
+            yield message(
+                "{version} is not known to this version of dfly-analysis and read as {known}; what it changes beyond that is missing here",
+                version=version, known=known,
+            )  # fmt: skip
 
 
 def _defaults(line: Line, version: str) -> Settings:

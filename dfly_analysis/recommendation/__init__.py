@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
 from dfly_analysis.diagnosis import diagnose
 from dfly_analysis.errors import DflyError
@@ -96,7 +95,7 @@ def make_context(
     size_bytes, notes = _size(dataset, size)
     diagnosis = findings if isinstance(findings, Diagnosis) else Diagnosis(findings)
     context = RecommendationContext(dataset, diagnosis, fits, size_bytes, target_failure_rate)
-    if (note := release_note(context.client_version)) is not None:
+    if (note := context.release_note) is not None:
         notes = (*notes, note)
     context = replace(context, needs=required_timeouts(context))
     return replace(context, reduced_concurrency=find_reduced_concurrency(context)), notes

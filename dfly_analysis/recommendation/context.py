@@ -13,7 +13,7 @@ from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED
 from dfly_analysis.estimates import DEFAULT_RETRY_CORRELATION, Interval, NotFitted, measured_retry_correlation
 from dfly_analysis.findings import Diagnosis
-from dfly_analysis.messages import message
+from dfly_analysis.messages import Message, message
 from dfly_analysis.models import CapacityFit, DurationFit, LayerShape
 
 CLIENT_ROLES = ("seedClient", "client")
@@ -101,6 +101,11 @@ class RecommendationContext:
     def client_version(self) -> str | None:
         """The release of the seed client, or of the client where the seed's is not known."""
         return self.version("seedClient") or self.version("client")
+
+    @property
+    def release_note(self) -> Message | None:
+        """The note that this release is not known, and which one counts instead."""
+        return self.dataset.settings.release_note("seedClient" if self.version("seedClient") else "client")
 
     @property
     def piece_bytes(self) -> int:

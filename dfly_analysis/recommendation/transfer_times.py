@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dfly_analysis.catalog.piece_length_rules import piece_length_bytes, piece_rules
-from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.catalog.sizing_guide import unpack_speeds
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset
@@ -230,7 +229,8 @@ def _link(
     number = settings.pieces_in_flight(role, origin=way).number
     slots = max(1, int(number)) if number else USUAL_SLOTS
     if way == "source":
-        if (note := release_note(client)) is not None:
+        named = role if settings.versions.get(role) else "seedClient"
+        if (note := settings.release_note(named)) is not None:
             notes.append(note)
         if timeout_s is None:
             notes.append(message("the piece timeout of the seed client is not known, so timeouts are not predicted"))

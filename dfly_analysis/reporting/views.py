@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dfly_analysis.config.ignored_keys import ignored_paths
-from dfly_analysis.config.resolve import as_known
-from dfly_analysis.config.setting import CLIENT_ROLES, KEYS_THAT_MATTER
+from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED, FALSE_SUCCESS
 from dfly_analysis.estimates import NotFitted
@@ -109,7 +108,7 @@ def settings_of(dataset: Dataset) -> TableView:
         rows.append(
             (who, str(record.key), text_of(record.value), labels.LAYERS[record.layer], join(overridden, ", "), source)
         )
-    versions = join([message("{role} {version}", role=labels.ROLES[role], version=as_known("client" if role in CLIENT_ROLES else "server", text)) for role, text in settings.versions.items() if text], ", ")  # fmt: skip
+    versions = join([message("{role} {version}", role=labels.ROLES[role], version=text) for role in settings.versions if (text := settings.release_text(role))], ", ")  # fmt: skip
     unknown = message("No version is known. Name the versions to see the defaults of the binaries.")
     notes = [message("Versions: {versions}.", versions=versions) if versions else unknown]
     notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []

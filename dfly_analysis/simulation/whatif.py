@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from dfly_analysis.catalog.piece_length_rules import concurrency_key, piece_length_bytes, piece_rules
-from dfly_analysis.catalog.releases import release_note
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.dataset import Dataset, DatasetOrPaths, as_dataset
 from dfly_analysis.errors import DflyError
@@ -173,7 +172,7 @@ def simulate(  # noqa: PLR0913 - each is an option of the command
     then = setting_changes.with_changes(now, [one for one in parsed if one not in ignored], role)
     same_load = (now.slots, question.bandwidth_bps, question.layers_at_once) == (then.slots, None, None)
     notes = list(ignored.values())
-    if (note := release_note(version)) is not None:
+    if (note := used.release_note(role)) is not None:
         notes.append(note)
     case = _Simulation(role, version, uncertainty.uncertain_axes(source, same_load=same_load), seed, copies)
     return _answer(case, source, dataset, question, parsed, (now, then), notes)

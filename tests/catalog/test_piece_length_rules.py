@@ -42,10 +42,14 @@ def test_piece_length_is_a_power_of_two_growing_with_the_layer(one, other, versi
 
 
 def test_attempts_and_siblings_by_release():
-    """Retries before the body went 0, 3, 1; siblings are cancelled from v1.0.18; without a release the newest counts."""
+    """Retries before the body went 0, 3, 1; siblings are cancelled up to v0.1.96 and from v1.0.18; without a release the newest counts."""
     releases = ("v0.1.118", "v0.1.120", "v0.2.27", None)
     assert [piece_rules(one).retries_before_body for one in releases] == [0, 3, 1, 1]
     assert {piece_rules(one).passes for one in releases} == {2}
+    assert piece_rules("v0.1.96").siblings_cancelled
+    assert not piece_rules("v0.1.97").siblings_cancelled
     assert not piece_rules("v1.0.17").siblings_cancelled
     assert piece_rules("v1.0.18").siblings_cancelled
     assert piece_rules().siblings_cancelled
+    at_once = ("v0.1.38", "v0.1.39", "v0.1.89", "v0.1.90", "v1.0.17", "v1.0.18")
+    assert [piece_rules(one).noticed_at_once for one in at_once] == [True, False, False, True, True, False]

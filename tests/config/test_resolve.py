@@ -343,6 +343,28 @@ def test_a_newer_chart_is_read_as_the_newest_known_and_says_so():
 
 
 @pytest.mark.parametrize(
+    ("tag", "chart", "client", "words"),
+    [
+        (None, "1.99.0", None, "v1.4.0 (of chart 1.7.4: which seedClient chart 1.99.0 ships is not known"),
+        ("main-abc123", "1.7.4", None, "v1.4.0 (of chart 1.7.4: the image tag main-abc123 names no release of the seedClient)"),
+        ("v1.99.0", "1.7.4", None, "v1.99.0 (read as v1.5.10, the newest known before it)"),
+        ("latest", "1.99.0", "v1.5.10-mycorp.3", "v1.5.10-mycorp.3 (read as v1.5.10, the newest known before it)"),
+        ("latest", None, "v1.5.1", "v1.5.1"), ("v1.5.1", "1.99.0", None, "v1.5.1"), (None, "1.7.4", None, "v1.4.0"),
+    ],
+)  # fmt: skip
+def test_an_assumed_release_says_so_and_ignores_nothing(tag, chart, client, words):
+    """Of a chart of tomorrow, a build of one's own or a fork, defaults are marked, and keys are not called ignored, misspelt or unread."""
+    config = {"download": {"turbo": True, "pieceTimeoutt": "5s"}, "proxy": {"rateLimit": "1GiB"}}
+    values = {"seedClient": {"config": config, **({"image": {"tag": tag}} if tag else {})}}
+    settings = Settings.resolve(values, chart=chart, client=client)
+    assert words in settings.get("fixed:parent.connectTimeout", "seedClient").source
+    is_sure = words in ("v1.5.1", "v1.4.0")
+    assert (settings.release_note("seedClient") is None) == is_sure
+    kinds = {one.kind for one in find_ignored_keys(settings)}
+    assert (kinds == {"unknown_release"}) == (not is_sure)
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("seedClient:\n  config: {a: 1\n  b: [", r"values\.yaml:\d+: not YAML"),

@@ -114,6 +114,14 @@ def test_a_release_never_tagged_is_refused_with_the_nearest():
         upgrade_note("1.3.25", "v0.2.26")
 
 
+def test_a_note_to_a_release_of_tomorrow_says_what_it_rests_on():
+    """What such a release changes is not known: said, not left out."""
+    newest = releases("client")[-1]
+    (said,) = upgrade_note("v1.5.1", "v1.99.0").notes
+    assert f"read as {newest}" in said
+    assert upgrade_note("v1.5.1", newest).notes == ()
+
+
 def test_the_command_prints_a_note_in_each_format():
     """Without KEY, --diff is an upgrade note: words for people, the same in JSON, changes as CSV."""
     shown = CliRunner().invoke(main, ["facts", "--diff", "1.3.25", "1.3.26"], env={"COLUMNS": "200"})

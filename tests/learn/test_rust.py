@@ -129,6 +129,30 @@ def test_keys_have_the_default_and_the_name_that_serde_gives():
     assert (keys["oven.racks"].aliases, keys["oven.racks"].validation) == (("rackCount",), "range(min = 1, max = 99)")
 
 
+def test_a_section_of_another_file_is_read_there():
+    """A structure that is imported has its keys and defaults in its own file; what none imports is left alone."""
+    text = b"""
+use kitchen_util::{fan::Fan, lamp};
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Config { pub fan: Option<Fan>, pub spare_fan: Fan, pub lamp: Lamp }
+impl Default for Config { fn default() -> Self { Self { fan: None, spare_fan: Fan::default(), lamp: Lamp::default() } } }
+"""
+    fan = b"""
+#[derive(Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Fan { pub blade_count: u32, pub stop_after: Duration }
+impl Default for Fan { fn default() -> Self { Self { blade_count: 5, stop_after: Duration::from_millis(200) } } }
+"""
+    keys = rust.read_keys("config.rs", text, others={"util/fan.rs": fan, "util/lamp.rs": fan.replace(b"Fan", b"Lamp")})
+    assert [(key.path, key.default, key.place.file) for key in keys if not key.path.startswith("lamp")] == [
+        ("fan.bladeCount", None, "util/fan.rs"), ("fan.stopAfter", None, "util/fan.rs"),
+        ("spareFan.bladeCount", 5, "util/fan.rs"), ("spareFan.stopAfter", "200ms", "util/fan.rs"),
+    ]  # fmt: skip
+    assert keys[0].section_default == 5
+    assert [key.path for key in keys if key.path.startswith("lamp")] == ["lamp"]
+
+
 def test_code_gives_statements_constants_errors_metrics_and_uses():
     """Values of a text are holes, tests are left out, a duration counts with its name or its function."""
     facts = rust.read_file("src/cook.rs", CODE)

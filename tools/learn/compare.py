@@ -106,7 +106,8 @@ def _compare_keys(component: str, release: str, keys: Iterable[Key], found: Comp
             found.entries.append(f"# {path}: end the era before with `until:`\n  - {_era(release, key)}\n")
     for path, item in known.items():
         era = item.at(release)
-        if era is not None and not era.ignored and path not in written and item.line != "chart":
+        is_written = path in written or any(one.startswith(f"{path}.") for one in written)
+        if era is not None and not era.ignored and not is_written and item.line != "chart":
             found.differences.append(
                 f"{component} {release} does not read {path}; the catalogue says it does, {era.since} to {era.until}"
             )

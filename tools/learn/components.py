@@ -33,10 +33,9 @@ def _client(sources: Sources) -> Facts:
     folder = next((one for one in _CLIENT_CONFIGS if f"{one}dfdaemon.rs" in sources), "")
     crate = sources.get(f"{folder}lib.rs") or sources.get(f"{folder}mod.rs") or b""
     config = sources.get(f"{folder}dfdaemon.rs", b"")
-    files = ((file, text) for file, text in sources.items() if file.endswith(".rs") and not file.endswith("build.rs"))
-    return Facts.join(
-        [Facts(rust.read_keys(f"{folder}dfdaemon.rs", config, crate)), *(_rust_file(*one) for one in files)]
-    )
+    files = {file: text for file, text in sources.items() if file.endswith(".rs") and not file.endswith("build.rs")}
+    keys = rust.read_keys(f"{folder}dfdaemon.rs", config, crate, others=files)
+    return Facts.join([Facts(keys), *(_rust_file(*one) for one in files.items())])
 
 
 def _service(component: str, sources: Sources) -> Facts:

@@ -270,6 +270,8 @@ class Scope:
         self.structs: dict[str, tuple[Node, tuple[Attribute, ...]]] = {}
         self.enums: dict[str, tuple[Node, tuple[Attribute, ...]]] = {}
         self.defaults: dict[str, Node] = {}
+        self.imported: dict[str, tuple[str, Scope]] = {}
+        """Structures of other files by name, with the file and its scope."""
 
     @classmethod
     def of(cls, root: Node, outer: Scope | None = None) -> Scope:
@@ -413,6 +415,8 @@ class Scope:
             return []
         if bare.endswith("Map"):
             return {}
+        if bare in self.imported:
+            return self.imported[bare][1].default_of(bare)
         if bare in self.defaults:
             body = self.defaults[bare].child_by_field_name("body")
             return self.value(body) if body is not None else COMPUTED
@@ -472,11 +476,15 @@ def _renamed(name: str, rule: str | None) -> str:
 # keys
 
 
-def read_keys(file: str, text: bytes, crate: bytes = b"", root: str = "Config") -> tuple[Key, ...]:
-    """Return the keys of the configuration that a file's structure `root` reads; `crate` is the source of its ``lib.rs``."""
-    scope = Scope.of(parse(text), Scope.of(parse(crate)))
+def read_keys(
+    file: str, text: bytes, crate: bytes = b"", root: str = "Config", others: Mapping[str, bytes] | None = None
+) -> tuple[Key, ...]:
+    """Return the keys of the configuration that a file's structure `root` reads; `crate` is the source of its ``lib.rs``, `others` are files whose structures it may import."""
+    tree = parse(text)
+    scope = Scope.of(tree, Scope.of(parse(crate)))
     if root not in scope.structs:
         return ()
+    scope.imported = dict(_imported(tree, scope, others or {}))
     return tuple(_keys(scope, root, "", scope.default_of(root), file))
 
 
@@ -494,6 +502,10 @@ def _keys(scope: Scope, kind: str, prefix: str, default: Any, file: str) -> Iter
         path = prefix if "flatten" in serde else f"{prefix}{name}"
         absent = default.get(one.name, COMPUTED) if isinstance(default, dict) else default
         inner = _inner(one.type)
+        if inner in scope.imported:
+            place, other = scope.imported[inner]
+            yield from _keys(other, inner, f"{path}." if path else "", absent, place)
+            continue
         if inner in scope.structs and any("Deserialize" in mark.text for mark in scope.structs[inner][1]):
             yield from _keys(scope, inner, f"{path}." if path else "", absent, file)
             continue
@@ -505,6 +517,20 @@ def _keys(scope: Scope, kind: str, prefix: str, default: Any, file: str) -> Iter
         checks = "; ".join(mark.text for mark in one.attributes if mark.name == "validate")
         aliases = tuple(value for name, value in serde.items() if name == "alias")
         yield Key(path, one.type, absent, present, checks, aliases, Place(file, kind))
+
+
+def _imported(tree: Node, scope: Scope, others: Mapping[str, bytes]) -> Iterator[tuple[str, tuple[str, Scope]]]:
+    """Yield the structures of configuration that a file imports by name, with the file that has each, and its scope."""
+    named = {text_of(name) for use in descendants(tree, "use_declaration") for name in descendants(use, "identifier")}
+    types = {_inner(one.type) for kind in scope.structs for one in scope.fields(kind)}
+    for name in sorted((types & named) - scope.structs.keys()):
+        for file, text in others.items():
+            if f"struct {name}".encode() not in text:
+                continue
+            other = Scope.of(parse(text))
+            if name in other.structs and any("Deserialize" in mark.text for mark in other.structs[name][1]):
+                yield name, (file, other)
+                break
 
 
 def _expression(path: str) -> Node:
