@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from dfly_analysis.cli.options import command, file_option, option
+from dfly_analysis.cli.options import command, file_option, option, refuse_input
 from dfly_analysis.cli.output import Progress, message
 from dfly_analysis.options import Duration
 
@@ -39,6 +39,7 @@ def collect(
         folder = output.name.removesuffix(".tgz").removesuffix(".tar.gz")
         click.echo(collection_script(cluster, folder), nl=False)
         return
+    refuse_input(output, add)
     with Progress() as progress:
         found = run(cluster, output, add=add, silence_s=timeout, progress=progress)
     for path, reason in found.missing:

@@ -137,6 +137,14 @@ def folder_option(default: str | None = None) -> Decorator:
     return click.option("-o", "--output", type=folder, metavar="DIR", help="Output directory.", **presence)
 
 
+def refuse_input(output: Path | None, paths: Iterable[object]) -> None:
+    """Refuse a file to write that is one of the files to read."""
+    from dfly_analysis.io import local_files
+
+    if output and output.exists() and any(output.samefile(path) for path in local_files(paths)):
+        raise click.UsageError(f"{output}: it would replace a file of the input (name another file)")
+
+
 paths_argument = click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dfly_analysis.cli.options import command, file_option, format_option, load_dataset, options, require_task
+from dfly_analysis.cli.options import (
+    command,
+    file_option,
+    format_option,
+    load_dataset,
+    options,
+    refuse_input,
+    require_task,
+)
 from dfly_analysis.cli.output import Row, fields, message, print_result, table, wrap
 from dfly_analysis.options import ReadingOptions, SettingsOptions, TargetOptions
 from dfly_analysis.quantities import known_value, range_text
@@ -34,6 +42,7 @@ def recommend(paths: tuple[str, ...], overlay: Path | None, output_format: str, 
     from dfly_analysis.recommendation import recommend as find
     from dfly_analysis.reporting.json import recommend_json
 
+    refuse_input(overlay, [*paths, *([given["values"]] if given["values"] else [])])
     dataset = load_dataset(paths, given)
     requested = {name: given[name] for name in ("size", "target_failure_rate", "compression_ratio")}
     advice = find(dataset, diagnose(dataset), fit_all(dataset), **requested)

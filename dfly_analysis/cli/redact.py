@@ -8,6 +8,7 @@ import click
 from dfly_analysis.cli.options import command, folder_option, paths_argument
 from dfly_analysis.cli.output import message
 from dfly_analysis.errors import SourceError
+from dfly_analysis.io import local_files
 
 
 @command(
@@ -49,10 +50,10 @@ def redact(paths: tuple[str, ...], output: Path, *, pseudonyms: bool) -> None:
 
 
 def _refuse_inputs(paths: Iterable[str], output: Path) -> None:
-    """Refuse a folder in which copies could replace the files that are read."""
+    """Refuse a folder in which copies could replace the files that are read, also where a glob or a link leads to them."""
     folder, hint = output.resolve(), "give a folder beside the input with -o"
     for path in paths:
         given = Path(path).resolve()
-        inside = folder == given or folder in given.parents or (given.is_dir() and given in folder.parents)
-        if path != "-" and given.exists() and inside:
+        inside = given.is_dir() and given in folder.parents
+        if path != "-" and (inside or any(folder in file.resolve().parents for file in local_files([path]))):
             raise click.UsageError(f"{output}: the copies would be written among the input {path} ({hint})")

@@ -14,9 +14,16 @@ from dfly_analysis.errors import NotebookError
 @click.option(
     "--prometheus", metavar="URL", help="Ask this Prometheus server again, where the report was made with it."
 )
+@click.option(
+    "--s3",
+    "objects",
+    metavar="URL",
+    multiple=True,
+    help="Read this S3 address again, where the report was made from it; may be repeated.",
+)
 @timeout_option
 @folder_option("reports/rerun")
-def rerun(page: Path, output: Path, timeout: float, prometheus: str | None) -> None:
+def rerun(page: Path, output: Path, timeout: float, prometheus: str | None, objects: tuple[str, ...]) -> None:
     """Run a report again from its HTML page, and compare verdicts.
 
     A changed or missing input file is an error. Exit 5 if the verdict differs. The last line on stdout is the path of the
@@ -30,6 +37,7 @@ def rerun(page: Path, output: Path, timeout: float, prometheus: str | None) -> N
             output,
             timeout_s=timeout,
             prometheus=prometheus,
+            objects=objects,
             progress=lambda done, cells, heading: progress(f"{done}/{cells} {heading}"),
         )
     click.echo(str(new_page))

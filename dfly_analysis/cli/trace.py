@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dfly_analysis.cli.options import command, file_option, load_dataset, options
+from dfly_analysis.cli.options import command, file_option, load_dataset, options, refuse_input
 from dfly_analysis.cli.output import message
 from dfly_analysis.errors import NotEnoughDataError
 from dfly_analysis.options import ReadingOptions, SettingsOptions
@@ -24,6 +24,7 @@ def trace(paths: tuple[str, ...], output: Path, trace_format: Any, **given: Any)
     """
     from dfly_analysis.reporting.trace import write_trace
 
+    refuse_input(output, paths)
     dataset = load_dataset(paths, given)
     part = output.with_name(f".{output.name}.part")
     try:

@@ -2,6 +2,15 @@
 
 from dfly_analysis.io.archive_limits import DEFAULT_LIMITS, ArchiveLimits
 from dfly_analysis.io.input_stream import Opened
-from dfly_analysis.io.open_inputs import SourceFile, list_files, open_file, open_sources
+from dfly_analysis.io.open_inputs import SourceFile, list_files, local_files, open_file, open_sources
 
-__all__ = ["DEFAULT_LIMITS", "ArchiveLimits", "Opened", "SourceFile", "list_files", "open_file", "open_sources"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "ArchiveLimits",
+    "Opened",
+    "SourceFile",
+    "list_files",
+    "local_files",
+    "open_file",
+    "open_sources",
+]

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
@@ -49,6 +50,15 @@ def list_files(paths: Iterable[str | Path], *, on_problem: OnProblem | None = No
         for identity, source in _list(str(path), report, mention):
             listed.setdefault(identity, source)
     return sorted(listed.values(), key=lambda one: path_key(tuple(one.address.split("/"))))
+
+
+def local_files(paths: Iterable[object]) -> list[Path]:
+    """Return the files of this machine that the paths name, without what is missing or cannot be listed."""
+    found: list[SourceFile] = []
+    for path in paths:
+        with suppress(SourceError):
+            found += list_files([str(path)], on_problem=lambda _: None) if not str(path).startswith("s3://") else []
+    return [Path(one.location) for one in found if one.kind == "file"]
 
 
 def open_file(

@@ -130,11 +130,26 @@ def read_provenance(page: Path) -> dict[str, Any]:
     try:
         record = json.loads(finder.found or "")
         if record["version"] == _VERSION:
-            return dict(record)
-    except (ValueError, KeyError, TypeError) as problem:
+            return _checked(record)
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise SourceError("is no report that carries its parameters", where=str(page), hint=_WANTED) from problem
     made_by = record.get("made_by")
     raise SourceError(f"was written by dfly-analysis {made_by}, in another shape", where=str(page), hint="use that release")  # fmt: skip
+
+
+def _checked(record: dict[str, Any]) -> dict[str, Any]:
+    """Return what a page carries, or raise a TypeError: a page may come from anybody."""
+    parts: dict[str, dict[str, Any]] = {
+        name: {"files": {}, "sha256": None, "values_sha256": None} if name == "inputs" else {}
+        for name in ("parameters", "inputs", "verdict")
+    }
+    for name, part in parts.items():
+        if not isinstance(given := record.get(name, {}), dict):
+            raise TypeError(name)
+        part.update(given)
+    if not isinstance(parts["inputs"]["files"], dict):
+        raise TypeError("files")
+    return {**record, **parts}
 
 
 class _Finder(HTMLParser):

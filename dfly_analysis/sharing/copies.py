@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfly_analysis.dataset import inspect_inputs
-from dfly_analysis.errors import SourceError
-from dfly_analysis.io import open_sources
+from dfly_analysis.errors import SourceError, StoreError
+from dfly_analysis.io import local_files, open_sources
 from dfly_analysis.readers.logs.format_detection import strip_colour
 from dfly_analysis.sharing.pseudonyms import Pseudonyms
 from dfly_analysis.sharing.scrubbing import Scrubber
@@ -35,6 +35,7 @@ def copy_files(
     pseudonyms = Pseudonyms(hosts) if with_pseudonyms else None
     scrubber = Scrubber(hosts, pseudonyms)
     written, given = set[Path](), {Path(path) for path in paths}
+    inputs = {file.resolve() for file in local_files(paths)}
     for opened in open_sources(paths, on_problem=on_problem):
         named = opened.address == "-" or Path(opened.address) in given
         if b"\x00" in opened.head()[:4096]:
@@ -45,6 +46,10 @@ def copy_files(
             relative = _safe(opened.address)
             target = _unused(output / (pseudonyms.apply(str(relative)) if pseudonyms else relative), written)
             written.add(target)
+            if target.resolve() in inputs:
+                raise StoreError(
+                    "the copy would replace a file of the input", where=str(target), hint="give another folder with -o"
+                )
             removed = scrubber.removed
             removed.clear()
             _write(target, scrubber.lines(map(strip_colour, opened.lines()), names=kinds.get(opened.address) == "pods"))

@@ -59,8 +59,20 @@ def test_redact_never_writes_over_its_input(tmp_path, monkeypatch):
     source, _ = write_secrets(tmp_path)
     before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
     monkeypatch.chdir(source)
-    for paths, output in ((".", "."), (source, tmp_path), (source, source / "clean"), (next(iter(before)), source)):
+    refused = [
+        (".", "."),
+        (source, tmp_path),
+        (source, source / "clean"),
+        (next(iter(before)), source),
+        ("*", "."),
+        (f"{source}/**/*", tmp_path),
+    ]
+    for paths, output in refused:
         done = invoke("redact", paths, "-o", output)
         assert (done.exit_code, done.stdout) == (2, "")
         assert "would be written among the input" in done.stderr
+    out = tmp_path / "out"
+    (out / source.relative_to("/")).parent.mkdir(parents=True)
+    (out / source.relative_to("/")).symlink_to(source)
+    assert "would replace a file of the input" in invoke("redact", source, "-o", out).stderr
     assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before

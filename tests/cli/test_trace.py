@@ -23,3 +23,13 @@ def test_input_without_tasks_leaves_no_file(tmp_path):
     assert result.exit_code == 4
     assert "no task has a start and an end" in result.stderr
     assert list(tmp_path.iterdir()) == [empty]
+
+
+def test_a_file_of_the_input_is_never_written_over(tmp_path):
+    """Also where it is the file of Helm values."""
+    own, values = tmp_path / "x.log", tmp_path / "values.yaml"
+    own.touch()
+    values.touch()
+    for arguments in (("trace", own, "-o", own), ("recommend", own, "--values", values, "--overlay", values)):
+        result = invoke(*arguments)
+        assert (result.exit_code, "would replace a file of the input" in result.stderr) == (2, True)

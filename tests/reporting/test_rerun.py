@@ -94,6 +94,11 @@ def test_values_that_no_file_holds_cannot_be_repeated(tmp_path):
         rerun_report(tmp_path / "report.html", tmp_path / "out", timeout_s=60.0)
 
 
+def page_of(record) -> str:
+    """Return a page that carries a record."""
+    return f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">'
+
+
 def test_a_page_of_two_runs_names_the_missing_input(tmp_path):
     """Pages that compare have two inputs, each looked for before anything runs."""
     page = tmp_path / "report.html"
@@ -102,7 +107,7 @@ def test_a_page_of_two_runs_names_the_missing_input(tmp_path):
         "notebook": "before_after",
         "parameters": {"before": [str(tmp_path)], "after": [str(tmp_path / "gone")]},
     }
-    page.write_text(f'<meta name="dfly-analysis-run" content="{escape(json.dumps(record))}">')
+    page.write_text(page_of(record))
     with pytest.raises(SourceError, match="gone: is missing"):
         rerun_report(page, tmp_path / "out", timeout_s=60.0)
 
@@ -136,3 +141,21 @@ def test_a_server_that_a_page_names_is_not_asked(tmp_path, saved):
     for given in (None, "http://prometheus.example"):
         with pytest.raises(SourceError, match="was made with a Prometheus server .*--prometheus 'http://evil.example'"):
             rerun_report(page, tmp_path / "out", timeout_s=60, prometheus=given)
+
+
+def test_objects_that_a_page_names_are_not_read(tmp_path):
+    """An address of S3 is asked with the user's credentials too."""
+    page = tmp_path / "x.html"
+    for key in ("paths", "before"):
+        page.write_text(page_of({"version": 1, "notebook": "tuning_report", "parameters": {key: ["s3://evil/run"]}}))
+        with pytest.raises(SourceError, match="from objects in S3 .*--s3 's3://evil/run'"):
+            rerun_report(page, tmp_path / "out", timeout_s=60, objects=["s3://mine/run"])
+
+
+@pytest.mark.parametrize("change", [{"parameters": ["a"]}, {"inputs": None}, {"inputs": {"files": 1}}, {"verdict": 3}])
+def test_a_page_of_another_shape_is_no_report(tmp_path, change):
+    """Whoever wrote it."""
+    page = tmp_path / "x.html"
+    page.write_text(page_of({"version": 1, "notebook": "tuning_report", "parameters": {}} | change))
+    with pytest.raises(SourceError, match="is no report that carries its parameters"):
+        rerun_report(page, tmp_path / "out", timeout_s=60)
