@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 import pandas as pd
 import pytest
-from conftest import ROOT, SAMPLES
+from conftest import ROOT, SAMPLES, THOROUGH
 from reading_cases import generated, line, settings_of, write_tree
 from wrapping import NAMING, SHAPES, split_lines
 
@@ -32,8 +32,8 @@ except ImportError:
 Files = dict[str, bytes]
 Change = Callable[[str, bytes], Files]
 GENERATED = (("slow-source", "v0.1.118"), ("slow-source", "v1.5.1"), ("mixture", "v1.0.26"))
-REAL = sorted(SAMPLES.glob("*.tar.gz")) + sorted((ROOT.parent / "shared/real").glob("*.tar.gz"))
-"""The committed samples, and where they lie beside the checkout all real runs."""
+REAL = sorted(SAMPLES.glob("*.tar.gz")) + (sorted((ROOT.parent / "shared/real").glob("*.tar.gz")) if THOROUGH else [])
+"""The committed samples, and with THOROUGH=1 all real runs beside the checkout."""
 TABLES = ("events", "pieces", "tasks", "jobs")
 PLACE = ["log_path", "log_line"]
 COVERED = 0.999
