@@ -6,7 +6,7 @@ from dataclasses import field
 from functools import cache, cached_property, partial
 from typing import Any, Literal, NamedTuple, cast
 
-from dfly_analysis.catalog.releases import within
+from dfly_analysis.catalog.releases import is_known, known_release, line_of_role, within
 from dfly_analysis.catalog.yaml_loader import EntryError, load_entries, record
 from dfly_analysis.schema import Severity
 
@@ -127,6 +127,16 @@ class ConfigRule:
         """Return whether these releases can have the problem; an unknown one can."""
         known = [(version, *span) for role, span in self.releases.items() if (version := versions.get(role))]
         return all(within(*one) for one in known)
+
+    def undecided(self, versions: Mapping[str, str | None]) -> str:
+        """Return the role whose release is newer than all known ones where the nearest known ones can have the problem; else an empty text."""
+        nearest, newer = dict(versions), ""
+        for role in self.releases:
+            version, line = versions.get(role), line_of_role(role)
+            known = None if version is None or is_known(line, version) else known_release(line, version)
+            if known is not None:
+                nearest[role], newer = known, role
+        return newer if self.possible(nearest) else ""
 
 
 load_config_rules = cache(partial(load_entries, ConfigRule, "config_checks"))  # all rules, in the order of their files

@@ -241,6 +241,11 @@ def line_of(text: str) -> tuple[Line, str, str]:
     return "chart", number, f"{number} taken as a release of the chart; a client is written v{number}"
 
 
+def line_of_role(role: str) -> Line:
+    """Return the numbering line of a role's releases."""
+    return "client" if role in ("client", "seedClient") else "server"
+
+
 def require_known(line: Line, version: str) -> str:
     """Return `known_release`, or raise a FactMissingError if every known release is newer."""
     known = known_release(line, version)

@@ -33,7 +33,10 @@ def evaluate_rule(rule: ConfigRule, query: Query, keys: Sequence[IgnoredKey]) ->
     """Return a rule's verdict on a configuration with these ignored keys (`dfly_analysis.config.find_ignored_keys`)."""
     if rule.keys:
         return _evaluate_keys(rule, query.settings, [one for one in keys if rule.takes(one.kind, one.text)])
-    if not rule.possible(query.settings.versions):
+    versions = query.settings.versions
+    if not rule.possible(versions):
+        if role := rule.undecided(versions):
+            return _finding(rule, "unknown", message("{role} {version} is not known to this version of dfly-analysis", role=role, version=versions[role]))  # fmt: skip
         return _finding(rule, "absent", message("these releases do not have this problem"))
     roles = [role for role in rule.roles if role in query.roles]
     found = [_in_role(rule, query, role, hosts) for role in roles for hosts in query.hosts[role]]

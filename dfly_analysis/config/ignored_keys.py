@@ -9,7 +9,7 @@ from dfly_analysis.catalog import key_spelling
 from dfly_analysis.catalog.defaults import KeyDefaults, Value, chart_run, defaults_at_path, defaults_of
 from dfly_analysis.catalog.key_places import FILES, find_places
 from dfly_analysis.catalog.key_spelling import GO_ROLES, find_key, is_known_key
-from dfly_analysis.catalog.releases import Line, is_known, known_release, parse_version
+from dfly_analysis.catalog.releases import is_known, known_release, line_of_role, parse_version
 from dfly_analysis.config.helm_values import CHART_KEYS, OTHER_SECTIONS
 from dfly_analysis.config.rendered_manifests import RenderedFile
 from dfly_analysis.config.resolve import Settings
@@ -139,7 +139,7 @@ def _check_path(settings: Settings, path: str, value: Value) -> _Ignored | None:
 def _of_known_release(settings: Settings, role: str, found: _Ignored | None) -> _Ignored | None:
     """Return what is known of a key, marked where the release itself is not known: it may read what the nearest known one does not."""
     version = settings.versions.get(role)
-    line: Line = "client" if role in CLIENT_ROLES else "server"
+    line = line_of_role(role)
     if found is None or found.kind == "not_passed_on":
         return found
     if assumed := settings.assumed(role):
@@ -190,7 +190,7 @@ def _without_effect(settings: Settings, role: str, item: KeyDefaults) -> _Ignore
     if version is None:
         reason = message("{reader} ignores it: {reason}", reader=reader, reason=item.eras[-1].ignored or "")
         return _Ignored("never_read", reason) if never else None
-    version = known_release("client" if role in CLIENT_ROLES else "server", version) or version
+    version = known_release(line_of_role(role), version) or version
     values = {"reader": reader, "version": version}
     era = item.at(version)
     if era is None:
@@ -243,7 +243,7 @@ def _shortened(settings: Settings, value: Value) -> _Ignored | None:
 def _unknown_name(settings: Settings, role: str, key: str, *, in_values: bool = False) -> _Ignored | None:
     if is_known_key(role, key) or is_chart_only(key):
         return None
-    line: Line = "client" if role in CLIENT_ROLES else "server"
+    line = line_of_role(role)
     version = settings.versions.get(role)
     values = {"role": role, "version": version}
     reason = None

@@ -17,6 +17,7 @@ from dfly_analysis.catalog.releases import (
     images_of,
     is_known,
     known_release,
+    line_of_role,
     parse_version,
     release_note,
     releases,
@@ -56,6 +57,8 @@ class Settings:
     """Files of other runs in the input: they count for their own hosts alone."""
     given: frozenset[str] = frozenset()
     """Roles whose release the user named, by argument or image tag."""
+    observed: frozenset[str] = frozenset()
+    """Roles whose release the input itself names, as a log does."""
 
     @classmethod
     def resolve(
@@ -90,7 +93,7 @@ class Settings:
     def assumed(self, role: str) -> Message | None:
         """Return why a role's release is only assumed to be that of a chart: the chart is not known, or the image tag of the values names no release; None where neither is so."""
         own = images_of(self.chart).get(role) if self.chart is not None else None
-        if role in self.given or own != self.versions.get(role):
+        if role in self.given | self.observed or own != self.versions.get(role):
             return None
         tag = self.user.entries.get(f"{role}.image.tag")
         if tag is not None and str(tag) not in (own, ""):
@@ -109,7 +112,7 @@ class Settings:
         if version is None:
             return ""
         if (reason := self.assumed(role)) is None:
-            return as_known("client" if role in CLIENT_ROLES else "server", version)
+            return as_known(line_of_role(role), version)
         chart = known_release("chart", self.chart or "")
         return message("{version} (of chart {chart}: {reason})", version=version, chart=chart, reason=reason)
 
@@ -160,9 +163,10 @@ class Settings:
         self, client: str | None = None, scheduler: str | None = None, manager: str | None = None
     ) -> Settings:
         """Return settings with releases seen in the input, where the user named none; they override the chart's images."""
-        observed = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
-        named = {role: None if role in self.given else _written(observed[role]) for role in ROLES}
-        return replace(self, versions={role: named[role] or self.versions.get(role) for role in ROLES})
+        found = {"client": client, "seedClient": client, "scheduler": scheduler, "manager": manager}
+        named = {role: None if role in self.given else _written(found[role]) for role in ROLES}
+        versions = {role: named[role] or self.versions.get(role) for role in ROLES}
+        return replace(self, versions=versions, observed=self.observed | {role for role in ROLES if named[role]})
 
     def get(self, key: str, role: str, host: str | None = None) -> Setting:
         """Return the value in force.
@@ -416,7 +420,7 @@ def _tag(user: UserValues, role: str) -> str | None:
     except FactMissingError:
         return None
     # Older than every release, it is a tag of someone's own.
-    line: Line = "client" if role in CLIENT_ROLES else "server"
+    line = line_of_role(role)
     return written if written and known_release(line, written) else None
 
 

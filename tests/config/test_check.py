@@ -238,6 +238,13 @@ def test_any_image_tag_is_taken(tag):
     assert {one.verdict for one in found.findings} <= {"present", "absent", "unknown"}
 
 
+@pytest.mark.parametrize(("scheduler", "verdict"), [("v2.5.1", "present"), ("v2.9.0", "unknown"), ("v0.5.0", "absent")])
+def test_of_a_release_of_tomorrow_no_problem_is_called_absent(scheduler, verdict):
+    """A problem that the newest known release still has may be there or not in one that is not known."""
+    found = check_config({}, client="v1.5.10", scheduler=scheduler)
+    assert found.get("preheat_not_used").verdict == verdict
+
+
 @given(st.integers(1, 10**13), st.integers(1, 10**13), st.sampled_from(releases("chart")[-120:]))
 def test_demanded_bandwidth_grows_with_the_layer(one, other, chart):
     """A larger layer never demands less."""
