@@ -25,6 +25,8 @@ class JobApi(Span):
     version: str = ""
     is_assumed: bool = False
     """The release, and whether it is only assumed."""
+    asked: str | None = None
+    """The release asked for."""
 
 
 load_job_api = cache(partial(load_entries, JobApi, "rules/job_api"))
@@ -35,4 +37,4 @@ def job_api(version: str | None) -> JobApi:
     """Return the job API of a release of manager and scheduler; of the newest known where none is named."""
     known = require_known("server", version or releases("server")[-1])
     found = entry_at(load_job_api(), known) or load_job_api()[-1]
-    return replace(found, version=known, is_assumed=version is None or not is_known("server", version))
+    return replace(found, version=known, is_assumed=version is None or not is_known("server", version), asked=version)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from dfly_analysis.catalog.defaults import KeyDefaults
+from dfly_analysis.catalog.releases import line_of
 from dfly_analysis.cli.options import command, format_option, option
 from dfly_analysis.cli.output import bullets, print_result, table, wrap
 from dfly_analysis.config.upgrade_notes import UpgradeNote
@@ -109,10 +110,16 @@ def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
     for change in note.changes:
         joined.setdefault((change.key, change.layer, change.before, change.after), []).append(change.component)
     title = message("All defaults that differ (binary: the program's default; chart: what the chart sets)")
-    yield table(translate(title, lang), [
+    rows = [
         {"component": ", ".join(names), "key": key, "layer": layer, "before": before, "after": after}
         for (key, layer, before, after), names in joined.items()
-    ])  # fmt: skip
+    ]
+    is_metric = [str(row["key"]).startswith("metric:") for row in rows]
+    yield table(translate(title, lang), [row for row, metric in zip(rows, is_metric, strict=True) if not metric])
+    metrics = [{**row, "key": str(row["key"]).removeprefix("metric:")} for row, metric in zip(rows, is_metric, strict=True) if metric]  # fmt: skip
+    yield table(translate(message("Metrics that differ"), lang), metrics)
+    if note.line == "client" and line_of(note.from_version)[0] == "server":
+        return  # the old Go client's values have no meaning left
     checker = "`dfly-analysis check-config VALUES --chart VERSION`"
     rest = message("Settings in your own values stay as they are; {command} checks them.", command=checker)
     yield wrap(translate(rest, lang))

@@ -196,6 +196,9 @@ class Settings:
             source = message("unknown release of the {role}, and nothing sets it", role=role)
         elif defaults_of(role, bare) is None:
             source = message("unknown key, and nothing sets it")
+        elif self.assumed(role) is not None or not is_known(line_of_role(role), version):
+            text = self.release_text(role)
+            source = message("{role} {version} is not known to read this key", role=role, version=text)
         else:
             source = message("{role} {version} does not read this key", role=role, version=version)
         return Setting(bare, role, host, None, "unknown", source, helm_path_of(role, bare))

@@ -1,20 +1,41 @@
 """What an upgrade changes: every default that differs, and the consequences for a large layer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dfly_analysis.catalog.defaults import Change, all_defaults, changes_between, defaults_of
-from dfly_analysis.catalog.releases import Line, changes_after, is_known, known_release, line_of, parse_version
+from dfly_analysis.catalog.defaults import Change, KeyDefaults, all_defaults, changes_between, defaults_of
+from dfly_analysis.catalog.piece_length_rules import concurrency_key
+from dfly_analysis.catalog.releases import (
+    Line,
+    changes_after,
+    is_known,
+    known_release,
+    line_of,
+    parse_version,
+    releases,
+    require_known,
+)
 from dfly_analysis.config.check import check_settings
 from dfly_analysis.config.query import USUAL_SIZE_BYTES, Query
 from dfly_analysis.config.resolve import Settings
-from dfly_analysis.config.setting import KEYS_THAT_MATTER, PIECE_LENGTH, Setting
-from dfly_analysis.messages import Message, message
+from dfly_analysis.config.setting import GO_SECTIONS, KEYS_THAT_MATTER, LAST_GO_CHART, PIECE_LENGTH, Setting
+from dfly_analysis.messages import Message, format_list, message
 from dfly_analysis.schema import ROLES
 from dfly_analysis.units import format_duration, format_rate, format_size
 
 _CLIENTS = ("seedClient", "client")
 _FIXED = (("scheduler", "fixed:preheat.jobDeadline"), ("manager", "fixed:preheat.pollingWindow"))
+_GO_CLIENT = "go-client"
+_SUCCESSORS = {
+    "download.pieceDownloadTimeout": "download.pieceTimeout",
+    "scheduler.scheduleTimeout": "scheduler.scheduleTimeout",
+    "download.totalRateLimit": "download.bandwidthLimit",
+    "upload.rateLimit": "upload.bandwidthLimit",
+    "download.concurrent.goroutineCount": "download.concurrentPieceCount",
+    "storage.taskExpireTime": "gc.policy.taskTTL",
+    "storage.diskGCThresholdPercent": "gc.policy.diskHighThresholdPercent",
+}
+"""Settings of the old Go client, and what has their role in the Rust client."""
 _KINDS = frozenset({"duration", "rate", "size"})
 
 
@@ -46,14 +67,17 @@ class UpgradeNote:
 
 
 def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZE_BYTES) -> UpgradeNote:
-    """Return what an upgrade changes for a layer of a size, bytes. Two charts, two clients, or two releases of manager and scheduler; a FactMissingError if one is unknown or the lines differ."""
-    changes = changes_between(from_version, to_version)
+    """Return what an upgrade changes for a layer of a size, bytes. Two charts, two clients, two releases of manager and scheduler, or one of these (it has the old Go client) and a client; a FactMissingError if one is unknown or the lines differ."""
     line, first, _ = line_of(from_version)
-    second = line_of(to_version)[1]
+    to_line, second, _ = line_of(to_version)
+    if (line, to_line) == ("server", "client") and (go := [one for one in _go_keys() if one.is_read(first)]):
+        return _note_from_go(go, first, second, size_bytes)
+    changes = changes_between(from_version, to_version)
     sides = (_defaults(line, first), _defaults(line, second))
     queries = tuple(Query(side, size_bytes) for side in sides)
     found = (
         *_images(line, *sides),
+        *(_go_sections(first, second) if line == "chart" else ()),
         *(one for role in _CLIENTS for one in _pieces(role, *queries)),
         *(one for role in _CLIENTS for one in _demand(role, *queries)),
         *_settings(*sides),
@@ -62,6 +86,50 @@ def upgrade_note(from_version: str, to_version: str, size_bytes: int = USUAL_SIZ
         *_rules(size_bytes, *sides),
     )
     return UpgradeNote(line, first, second, size_bytes, found, changes, tuple(_unknown(line, first, second)))
+
+
+def _go_keys() -> Iterator[KeyDefaults]:
+    return (one for one in all_defaults() if one.component == _GO_CLIENT and one.helm_path)
+
+
+def _note_from_go(keys: Iterable[KeyDefaults], first: str, second: str, size_bytes: int) -> UpgradeNote:
+    """Return what replaces the old Go client, which has the numbers of manager and scheduler, by the Rust client changes."""
+    require_known("client", second)
+    side, changes = _defaults("client", second), list[Change]()
+    replaced = message("the old Go client is replaced by the Rust client, which reads none of its file")
+    found = [Consequence("image", "client", None, replaced, first, second)]
+    for item in keys:
+        era = item.at(first)
+        before = era.default if era else None
+        name = _SUCCESSORS.get(item.key)
+        if item.key.endswith("goroutineCount"):
+            name = concurrency_key(second, "source")
+        new = side.get(name, "client") if name else None
+        shown = before if before is not None else message("not set")
+        text = message("{key} ({before}): the Rust client has no such setting", key=item.key, before=shown)
+        if new is not None and new.value is not None:
+            text = message(
+                "{key} ({before}): in the Rust client {name} ({after})", key=item.key, before=shown, name=new.key, after=new.value
+            )  # fmt: skip
+        found.append(Consequence("key", None, item.key, text, "read", "not read"))
+        changes.append(Change(item.component, item.key, "binary", first, before, None, None, changed=True, note=""))
+    found += _rules(size_bytes, Settings(), side)
+    return UpgradeNote(
+        "client", first, second, size_bytes, tuple(found), tuple(changes), tuple(_unknown("client", second))
+    )
+
+
+def _go_sections(first: str, second: str) -> Iterator[Consequence]:
+    """Yield that charts from some release on have no old Go client, or have it again on the way back."""
+    is_old = [parse_version(one).release <= parse_version(LAST_GO_CHART).release for one in (first, second)]
+    sections = format_list(GO_SECTIONS, len(GO_SECTIONS))
+    values = {"sections": sections, "chart": LAST_GO_CHART}
+    text = message("the old Go client (sections {sections}) is not in charts after {chart}; the Rust client (sections client and seedClient) reads none of its settings", **values)  # fmt: skip
+    if is_old[1]:
+        text = message("charts up to {chart} have the old Go client too (sections {sections}), which reads none of the Rust client's settings", **values)  # fmt: skip
+    states = ("absent", "present")
+    if is_old[0] != is_old[1]:
+        yield Consequence("image", None, None, text, states[is_old[0]], states[is_old[1]])
 
 
 def _unknown(line: Line, *versions: str) -> Iterator[Message]:
@@ -165,7 +233,7 @@ def _meanings(line: Line, one: Settings, other: Settings) -> Iterator[Consequenc
     old, new = (side.versions.get(roles[0]) for side in (one, other))
     if old is None or new is None:
         return
-    forth = parse_version(old) <= parse_version(new)
+    forth = _is_upgrade(old, new)
     older, newer = (old, new) if forth else (new, old)
     for change in changes_after("server" if line == "server" else "client", older, newer):
         text = message("from {release} on: {text}", release=change.release, text=change.text)
@@ -188,18 +256,39 @@ def _keys(one: Settings, other: Settings) -> Iterator[Consequence]:
         if before == after or (item.key, after) in observed:
             continue
         observed.add((item.key, after))
-        unread, read = item.at(old if after else new), item.at(new if after else old)
-        since = read.since if after and read else unread.since if unread else new
-        is_between = sorted(map(parse_version, (old, since, new)))[1] == parse_version(since)
-        where = {"key": item.key, "release": since if is_between else new}
-        if after:
-            text = message("{key} is read from {release}", **where)
+        release = _switch(item, old, new)
+        if not _is_upgrade(old, new):
+            text = message("{key} is read from {release} on only: it is silently ignored again", key=item.key, release=release)  # fmt: skip
+            if after:
+                text = message("{key} is read again: from {release} on it is not", key=item.key, release=release)
+        elif after:
+            text = message("{key} is read from {release}", key=item.key, release=release)
         else:
-            text = message("{key} is no longer read, and silently ignored, from {release}", **where)
-        if unread and unread.ignored:
-            text = message("{change} ({reason})", change=text, reason=unread.ignored)
+            text = message("{key} is no longer read, and silently ignored, from {release}", key=item.key, release=release)  # fmt: skip
+            unread = item.at(new)
+            if unread and unread.ignored:
+                text = message("{change} ({reason})", change=text, reason=unread.ignored)
         states = ("not read", "read")
         yield Consequence("key", item.component, item.key, text, states[before], states[after])
+
+
+def _is_upgrade(old: str, new: str) -> bool:
+    return parse_version(old) <= parse_version(new)
+
+
+def _switch(item: KeyDefaults, old: str, new: str) -> str:
+    """Return the release between two, the later one included, from which on a key is read or not as it is in the later one."""
+    older, newer = (old, new) if _is_upgrade(old, new) else (new, old)
+    low, high, is_read = parse_version(older), parse_version(newer), item.is_read(newer)
+    first = newer
+    for release in reversed(releases(item.line)):
+        version = parse_version(release)
+        if not low < version <= high or version.is_prerelease:
+            continue
+        if item.is_read(release) != is_read:
+            break
+        first = release
+    return first
 
 
 def _rules(size_bytes: int, one: Settings, other: Settings) -> Iterator[Consequence]:

@@ -109,10 +109,17 @@ def checks_of(manifest: Manifest, api: JobApi, scope: str) -> tuple[PlannedCheck
     return (PlannedCheck(what, command, expected), *([hosts] if scope != "single_seed_peer" else []), again, failures)
 
 
-def notes_of(api: JobApi, timeout_s: float | None) -> Iterator[Message]:
-    """Yield notes on the API of a release."""
+def notes_of(api: JobApi, timeout_s: float | None, assumed: Message | None = None) -> Iterator[Message]:
+    """Yield notes on the API of a release; `assumed` is why that is not known (`Settings.assumed`)."""
     release = api.version
-    if api.is_assumed:
+    if assumed is not None:
+        yield message("{reason}: the API of jobs is that of {version}", reason=assumed, version=release)
+    elif api.is_assumed and api.asked is not None:
+        yield message(
+            "manager {version} is not known to this version of dfly-analysis: the API of jobs is that of {known}, the nearest known release",
+            version=api.asked, known=release,
+        )  # fmt: skip
+    elif api.is_assumed:
         yield message("the manager's release is not known, {release} is assumed (set --scheduler)", release=release)
     if timeout_s is not None:
         seconds = round(timeout_s)

@@ -117,7 +117,8 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
             SELECT regexp_extract(url, '/blobs/([a-z0-9]+:[0-9a-f]+)', 1) AS digest, max(size_bytes) FROM tasks
             WHERE size_bytes IS NOT NULL AND digest != '' GROUP BY digest"""
         manifest = manifest.with_sizes(dict(dataset.rows(query)))
-    api = job_api(settings.versions.get("manager") or settings.versions.get("scheduler"))
+    server = "manager" if settings.versions.get("manager") else "scheduler"
+    api = job_api(settings.versions.get(server))
     preheat_jobs.scope_name(api, scope)
     stages, basis = _stages(manifest, first, annotation)
     most = max(1, min(MAX_PARALLEL, len(manifest.layers)))
@@ -129,7 +130,7 @@ def plan_preheat(  # noqa: PLR0913 - each is an option of the command
     return PreheatPlan(
         manifest=manifest, scope=scope, parallel=chosen, stages=evaluated, degrees=degrees,
         pulls=tuple(_pulls(evaluated, links)), jobs=tuple(_jobs(manifest, evaluated, api, scope, chosen, timeout_s)),
-        checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s)),
+        checks=preheat_jobs.checks_of(manifest, api, scope), assumptions=(basis, *links.assumptions, *preheat_jobs.notes_of(api, timeout_s, settings.assumed(server))),
         warnings=(*(one.text for one in uncovered.values()), *_warnings(manifest, evaluated, links.source, api)),
     )  # fmt: skip
 

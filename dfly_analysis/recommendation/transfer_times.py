@@ -232,6 +232,8 @@ def _link(
         named = role if settings.versions.get(role) else "seedClient"
         if (note := settings.release_note(named)) is not None:
             notes.append(note)
+        if settings.charts and settings.chart is None:
+            notes.append(message("no chart is named: what the values leave out is that of {source}", source=settings.chart_source))  # fmt: skip
         if timeout_s is None:
             notes.append(message("the piece timeout of the seed client is not known, so timeouts are not predicted"))
         else:

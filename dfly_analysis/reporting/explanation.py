@@ -16,6 +16,7 @@ from dfly_analysis.catalog.log_statements import statement_of
 from dfly_analysis.config.resolve import Settings
 from dfly_analysis.errors import DflyError, FactMissingError, SettingsError, suggest_similar
 from dfly_analysis.reporting.labels import CAUSES, REMEDIES
+from dfly_analysis.schema import ROLES
 
 _ATTRIBUTES: Mapping[str, str] = {
     "id": "id", "title": "title", "written by": "component", "versions": "versions", "layer": "layer", "cause": "cause",
@@ -74,7 +75,7 @@ def explain(text: str, *, settings: Settings | None = None) -> Explanation:
         ("finding", lambda: known.get(name)),
         ("cause", lambda: _about_cause(name)),
         ("code", lambda: _code(name)),
-        ("setting", lambda: _about_setting(name)),
+        ("setting", lambda: _about_setting(name, settings)),
         ("configuration", lambda: _about_configuration(text, settings)),
         ("text", lambda: _about_text(text, settings) or _about_statement(name)),
     )
@@ -166,7 +167,7 @@ def _code(text: str) -> dict[str, str] | None:
     }  # fmt: skip
 
 
-def _about_setting(name: str) -> dict[str, str] | None:
+def _about_setting(name: str, settings: Settings | None = None) -> dict[str, str] | None:
     spellings = ((one.key, one.key.rpartition(".")[2], one.helm_path) for one in all_defaults())
     if not name or not any(name in some for some in spellings):
         return None
@@ -175,9 +176,15 @@ def _about_setting(name: str) -> dict[str, str] | None:
     newest = {one.component: one.eras[-1].default for one in found if one.eras}
     runs = {one.component: one.chart_runs[-1] for one in found if one.chart_runs}
     charts = {component: f"{run.value} ({run.since} to {run.until})" for component, run in runs.items()}
+    in_force = dict[str, str]()
+    if settings is not None and (settings.chart or settings.user.entries or any(settings.versions.values())):
+        for one in (one for one in found if one.component in ROLES):
+            setting = settings.get(one.key, one.component)
+            in_force[one.component] = setting.source if setting.value is None else f"{setting.value} ({setting.source})"
     return {
         "setting": first.key, "components": ", ".join(one.component for one in found), "Helm value": ", ".join(one.helm_path for one in found if one.helm_path),
         "what it means": first.meaning, "too small": first.too_small, "too large": first.too_large,
+        "in force": "; ".join(f"{component}: {fact}" for component, fact in in_force.items()),
         "newest default": "; ".join(f"{component} {value}" for component, value in newest.items()),
         "newest chart sets": "; ".join(f"{component} {value}" for component, value in charts.items()),
         "all releases": f"`dfly-analysis facts {first.key}`",

@@ -30,3 +30,16 @@ def test_explain_knows_statements_that_no_failure_writes(line, name):
     facts = invoke("explain", line).stdout
     assert name in facts
     assert "what it says" in facts
+
+
+@pytest.mark.parametrize(
+    ("release", "words"),
+    [
+        (("--client", "v1.5.10"), "seedClient: 8 (client v1.5.10 (binary))"), (("--client", "v1.5.3"), "seedClient v1.5.3 does not read this key"),
+        (("--client", "v1.99.0"), "8 (client v1.99.0 (read as v1.5.10"), (("--chart", "1.99.0"), "is not known to read this key"),
+    ],
+)  # fmt: skip
+def test_a_setting_is_explained_with_its_value_in_the_release_named(release, words):
+    """What is in force there and who sets it; of a release that is not known, nothing is said not to be read."""
+    done = invoke("explain", "download.backToSourceConcurrentPieceCount", *release, "--format", "json")
+    assert words in json.loads(done.stdout)["in force"]

@@ -66,6 +66,32 @@ def test_keys_that_lose_their_effect_are_named():
     assert any(text.startswith("download.bandwidthLimit is read from v1.2.8") for text in texts)
 
 
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (("v0.1.82", "v1.5.10"), "download.collectedPieceTimeout is read from v0.2.39"),
+        (("v0.1.82", "v1.5.10"), "download.bandwidthLimit is read from v1.2.8"),
+        (("v2.0.9", "v2.5.1"), "scheduler.backSourceCount is no longer read, and silently ignored, from v2.1.0"),
+        (("v1.5.10", "v1.5.1"), "storage.writebackMode is read from v1.5.2 on only: it is silently ignored again"),
+        (("v1.2.8", "v1.2.7"), "download.rateLimit is read again: from v1.2.8 on it is not"),
+        (("v2.0.9", "v1.5.10"), "download.pieceDownloadTimeout (30s): in the Rust client download.pieceTimeout (360s)"),
+        (("v2.0.9", "v1.5.1"), "download.concurrent.goroutineCount (32): in the Rust client download.concurrentPieceCount (8)"),
+    ],
+)  # fmt: skip
+def test_a_key_is_read_from_the_release_that_first_reads_it(pair, said):
+    """Not from where its default last changed, nor only at the release asked for; the old Go client's keys name what replaces them."""
+    note = upgrade_note(*pair)
+    assert said in [one.text for one in note.consequences if one.topic == "key"]
+    assert all(translate(one.text, "zh") != one.text for one in note.consequences if one.topic in ("key", "image"))
+
+
+def test_charts_say_where_the_old_go_client_ends():
+    """After chart 1.1.65 its sections are dead."""
+    forth, back = upgrade_note("1.1.65", "1.1.66"), upgrade_note("1.1.66", "1.1.65")
+    texts = [one.text for note in (forth, back) for one in topics(note, "image", None)]
+    assert ["dfdaemon" in text for text in texts] == [True, True]
+
+
 def test_the_deadline_of_a_job_is_part_of_a_scheduler_note():
     """From v2.3.0 to v2.3.1 the deadline went from 30 to 60 min; what a program does by rule is told too."""
     note = upgrade_note("v2.3.0", "v2.3.1")

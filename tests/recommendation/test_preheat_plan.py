@@ -353,6 +353,19 @@ def test_payloads_are_those_of_the_release(version, scope, spelt, fields):
     assert payload["type"] == "preheat"
 
 
+def test_a_plan_for_releases_of_tomorrow_says_what_it_rests_on():
+    """Client, manager and chart that are not known: the nearest ones are named, and none is called missing."""
+    manifests = read(manifest(SIZES))
+    newer = dfly.Settings.resolve({"seedClient.image.tag": "v1.99.0", "manager.image.tag": "v2.9.0"})
+    said = "\n".join(plan_preheat(manifests, settings=newer).assumptions)
+    assert "manager v2.9.0 is not known to this version" in said
+    assert "client v1.99.0 is not known to this version" in said
+    assert "what the values leave out is that of chart" in said
+    said = "\n".join(planned(chart="1.99.0").assumptions)
+    assert "which manager chart 1.99.0 ships is not known" in said
+    assert "which seedClient chart 1.99.0 ships is not known" in said
+
+
 @pytest.mark.parametrize(("version", "scope"), [("v2.1.50", "all_peers"), ("v2.1.63", "all_seed_peers")])
 def test_a_scope_that_a_release_lacks_is_refused(version, scope):
     """It would be an invalid job."""
