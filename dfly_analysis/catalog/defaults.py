@@ -119,6 +119,11 @@ class KeyDefaults:
         era = self.at(version)
         return era is not None and era.ignored is None
 
+    def source_of(self, era: Era) -> str:
+        """Return the repository and file of an era; of some the chart's values are what is known."""
+        repository = "dragonflyoss/helm-charts" if era.source.startswith("charts/") else self.repository
+        return f"{repository} {era.source}"
+
     @property
     def chart_runs(self) -> tuple[ChartRun, ...]:
         """What the charts set, oldest first."""
@@ -213,7 +218,7 @@ def defaults_by_release(key: str) -> list[dict[str, Any]]:
         for era in item.eras:
             note = f"{era.since} to {era.until}: ignored, {era.ignored}" if era.ignored else era.note
             span = {"layer": "binary", "since": era.since, "until": era.until, "default": era.default}
-            rows.append({**head, **span, "source": f"{item.repository} {era.source}", "note": note})
+            rows.append({**head, **span, "source": item.source_of(era), "note": note})
         for run in item.chart_runs:
             span = {"layer": "chart", "since": run.since, "until": run.until, "default": run.value}
             rows.append({**head, **span, "source": f"dragonflyoss/helm-charts dragonfly-{run.since}", "note": ""})
@@ -249,7 +254,7 @@ def _asked(version: str) -> tuple[Line, str, str]:
     if requested < newest and requested.release not in {parse_version(one).release for one in known_all}:
         hint = suggest_similar(number, known_all) or f"known are {known_all[0]} to {known_all[-1]}"
         raise FactMissingError(f"{LINE_TITLES[line]} {version} does not exist", hint=hint)
-    return line, known, f"{assumptions}, which is not known: read as {known}"
+    return line, known, f"{assumptions}; {number} is not known: read as {known}"
 
 
 def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Iterator[dict[str, Any]]:
@@ -272,7 +277,7 @@ def _rows(item: KeyDefaults, line: Line, number: str, assumptions: str) -> Itera
     if binary is not None and era is not None:
         remark = f"ignored: {era.ignored}" if era.ignored else era.note
         span = ChartRun(era.since, era.until, era.default)
-        yield row("binary", binary, span, f"{item.repository} {era.source}", assumptions, remark)
+        yield row("binary", binary, span, item.source_of(era), assumptions, remark)
     elif binary is not None and item.line != "chart":
         known = f"{item.eras[0].since} to {item.eras[-1].until}" if item.eras else "no release"
         yield row("binary", binary, None, "", assumptions, f"{binary} has no such key, known in {known}")

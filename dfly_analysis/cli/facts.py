@@ -94,8 +94,9 @@ def _view(known: Iterable[KeyDefaults], rows: list[dict[str, Any]]) -> Iterator[
 
 
 def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
+    from_go = note.line == "client" and line_of(note.from_version)[0] == "server"
     head = message(
-        "From {line} {before} to {after}, for a layer of {size}", line=_LINES[note.line], before=note.from_version,
+        "From {line} {before} to {after}, for a layer of {size}", line=message("Go client") if from_go else _LINES[note.line], before=note.from_version,
         after=note.to_version, size=format_size(note.size_bytes),
     )  # fmt: skip
     yield wrap(translate(head, lang))
@@ -118,7 +119,7 @@ def _upgrade_view(note: UpgradeNote, lang: str) -> Iterator[str]:
     yield table(translate(title, lang), [row for row, metric in zip(rows, is_metric, strict=True) if not metric])
     metrics = [{**row, "key": str(row["key"]).removeprefix("metric:")} for row, metric in zip(rows, is_metric, strict=True) if metric]  # fmt: skip
     yield table(translate(message("Metrics that differ"), lang), metrics)
-    if note.line == "client" and line_of(note.from_version)[0] == "server":
+    if from_go:
         return  # the old Go client's values have no meaning left
     checker = "`dfly-analysis check-config VALUES --chart VERSION`"
     rest = message("Settings in your own values stay as they are; {command} checks them.", command=checker)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from dfly_analysis.config.ignored_keys import ignored_paths
+from dfly_analysis.config.resolve import as_known
 from dfly_analysis.config.setting import KEYS_THAT_MATTER
 from dfly_analysis.dataset import Dataset
 from dfly_analysis.dataset.dataset import FAILED, FALSE_SUCCESS
@@ -111,7 +112,7 @@ def settings_of(dataset: Dataset) -> TableView:
     versions = join([message("{role} {version}", role=labels.ROLES[role], version=text) for role in settings.versions if (text := settings.release_text(role))], ", ")  # fmt: skip
     unknown = message("No version is known. Name the versions to see the defaults of the binaries.")
     notes = [message("Versions: {versions}.", versions=versions) if versions else unknown]
-    notes += [message("Helm chart {version}.", version=settings.chart)] if settings.chart else []
+    notes += [message("Helm chart {version}.", version=as_known("chart", settings.chart))] if settings.chart else []
     notes += [message("Ignored: {path}: {reason}.", path=path, reason=reason) for path, reason in ignored_paths(settings)]  # fmt: skip
     headings = Heading.row("Component", "Setting", "Effective value", "Set by", "Overrides", "Source", code=(1,))
     return TableView(headings, tuple(rows), notes=tuple(notes), empty=message("No effective setting is known."))
